@@ -1,0 +1,168 @@
+//! Where orders, their events and notifications are kept. Knows SQL and the domain; knows nothing of HTTP or buses.
+
+mod sqlite;
+
+use crate::domain::{
+    delivery::{Delivery, NewDelivery, Outcome},
+    event::{Event, Received},
+    id::{DeliveryId, OrderId},
+    idempotency::{IdempotencyKey, NewRecord, Record},
+    order::{Document, Order, Stored},
+    page::{Page, Query},
+    timeline::Timeline,
+    timestamp::Timestamp,
+};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
+
+/// The numbered migrations that this binary needs at least; a database that has more is fine.
+pub const SCHEMA_WANTED: i64 = 3;
+
+/// Opens no file yet: the first use does, so that a process is up before its database is.
+pub fn open_sqlite(path: &Path) -> Arc<dyn Store> {
+    Arc::new(sqlite::SqliteStore::new(path))
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// As many writes wait as may wait; nothing of this one was done.
+    #[error("the write queue is full")]
+    Full,
+    /// No answer within the deadline. The write may still have been made: repeat it under its idempotency key.
+    #[error("the store did not answer in time")]
+    Deadline,
+    /// The database cannot be reached or is locked; trying later may help.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    #[error("the database has schema version {found}, and this binary needs at least {wanted}: run `orders migrate`")]
+    Schema { found: i64, wanted: i64 },
+    /// A row or a statement is not what this code believes: a defect.
+    #[error("the database answered what this code does not understand: {0}")]
+    Broken(String),
+}
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// An order to add, with all that is committed along with it.
+#[derive(Debug, Clone)]
+pub struct Addition {
+    pub order: Order,
+    pub event: Event,
+    pub record: Option<NewRecord>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Added {
+    Stored,
+    /// A request with the same key was answered before; nothing was written.
+    Replayed(Record),
+}
+
+/// An order to replace, if it is still at version `from`.
+#[derive(Debug, Clone)]
+pub struct Update {
+    pub from: u32,
+    pub order: Order,
+    pub document: Document,
+    pub event: Option<Event>,
+}
+
+/// An event that this process may publish until its lease ends.
+#[derive(Debug, Clone)]
+pub struct Leased {
+    pub event: Event,
+    /// Counts from 1.
+    pub attempt: u32,
+}
+
+/// Which event: an order and the version it tells of.
+pub type EventKey = (OrderId, u32);
+
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    pub event: EventKey,
+    pub deliveries: Vec<NewDelivery>,
+    pub at: Timestamp,
+    /// The deliveries that are new belong to the caller until then.
+    pub lease_until: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// The ids of those deliveries that this call inserted; a message that came before leaves none.
+    Deliveries(Vec<DeliveryId>),
+    /// No such event was ever written here.
+    UnknownEvent,
+}
+
+#[derive(Debug, Clone)]
+pub struct AttemptRecord {
+    pub delivery: DeliveryId,
+    pub attempt: u32,
+    pub at: Timestamp,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug, Clone)]
+pub struct RejectedMessage {
+    pub message_id: Option<String>,
+    pub body: Vec<u8>,
+    pub reason: String,
+    pub delivery_count: u32,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Expiry {
+    pub now: Timestamp,
+    /// Events published and received before this moment go, with their finished deliveries.
+    pub events_before: Timestamp,
+    /// At most so many rows of each kind.
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    pub keys: u64,
+    pub events: u64,
+}
+
+/// Each method says what it promises; all of them are safe to call from many processes at once.
+#[async_trait::async_trait]
+pub trait Store: Send + Sync + fmt::Debug {
+    /// Applies what is missing of the schema; several callers at once apply it once. Returns what was applied.
+    async fn migrate(&self, now: Timestamp) -> Result<Vec<String>>;
+    /// The version the database has; an error when it is lower than [`SCHEMA_WANTED`].
+    async fn schema(&self) -> Result<i64>;
+
+    /// Order, event and idempotency record: all, durably, or none.
+    async fn add_order(&self, addition: Addition, now: Timestamp) -> Result<Added>;
+    /// What was answered to an unexpired request with this key.
+    async fn replay(&self, key: &IdempotencyKey, now: Timestamp) -> Result<Option<Record>>;
+    async fn order(&self, id: OrderId) -> Result<Option<Stored>>;
+    /// Newest first. The cost depends on the page, not on how many orders there are.
+    async fn orders(&self, query: &Query) -> Result<Page>;
+    /// The order and its event, both or neither; `false` when the order has moved on from that version.
+    async fn update_order(&self, update: Update) -> Result<bool>;
+    /// `None` when there is no such order.
+    async fn timeline(&self, id: OrderId) -> Result<Option<Timeline>>;
+
+    /// Leases due events, the longest due first; of each order only the lowest that is unpublished.
+    async fn claim_events(&self, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Leased>>;
+    async fn mark_published(&self, events: Vec<EventKey>, at: Timestamp) -> Result<()>;
+    /// Gives the lease back; the event is due again at `next_attempt_at`.
+    async fn postpone_event(&self, event: EventKey, reason: String, next_attempt_at: Timestamp) -> Result<()>;
+
+    /// Marks the event received and inserts those of its deliveries that are not there yet, leased to the caller.
+    async fn receive(&self, receipt: Receipt) -> Result<Accepted>;
+    /// Leases due deliveries; where an earlier lease ran out, its attempt is recorded as unknown.
+    async fn claim_deliveries(&self, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Delivery>>;
+    /// The attempt and what it makes of the delivery. A success stands even after the lease was lost.
+    async fn record_attempt(&self, record: AttemptRecord) -> Result<()>;
+    /// Events published before `before` that nobody received.
+    async fn unreceived(&self, before: Timestamp, limit: u32) -> Result<Vec<Received>>;
+    async fn reject(&self, message: RejectedMessage) -> Result<()>;
+
+    /// When the next event or delivery is due; `None` when nothing waits.
+    async fn next_due(&self) -> Result<Option<Timestamp>>;
+    async fn expire(&self, expiry: Expiry) -> Result<Expired>;
+}

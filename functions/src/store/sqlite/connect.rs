@@ -1,0 +1,133 @@
+//! Connections, the pool of readers, and what SQLite's errors mean to us.
+
+use super::super::{Result, StoreError};
+use crate::domain::{order::Stored, id::OrderId, timestamp::Timestamp};
+use sqlx::{
+    ConnectOptions, Row, Sqlite, SqliteConnection, SqlitePool,
+    pool::PoolConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use uuid::Uuid;
+
+/// How long a statement waits for another process that holds the file.
+const BUSY: Duration = Duration::from_secs(5);
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .synchronous(SqliteSynchronous::Full)
+        .disable_statement_logging()
+}
+
+/// For the one writer. Its cache of statements holds a text for each size of batch.
+pub(super) async fn writer(path: &Path) -> Result<SqliteConnection> {
+    let options = options(path).journal_mode(SqliteJournalMode::Wal).statement_cache_capacity(512);
+    options.connect().await.map_err(|error| fault(&error))
+}
+
+/// The same, for the one command that may create the file.
+pub(super) async fn creator(path: &Path) -> Result<SqliteConnection> {
+    let options = options(path).journal_mode(SqliteJournalMode::Wal).create_if_missing(true);
+    options.connect().await.map_err(|error| fault(&error))
+}
+
+pub(super) async fn reader(path: &Path) -> Result<SqliteConnection> {
+    options(path).read_only(true).connect().await.map_err(|error| fault(&error))
+}
+
+/// Connections for what is read seldom; opened when first needed.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    pool: SqlitePool,
+}
+
+impl Readers {
+    pub(super) fn new(path: &Path) -> Self {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(BUSY)
+            .test_before_acquire(false)
+            .connect_lazy_with(options(path).read_only(true));
+        Self { path: path.to_owned(), pool }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) async fn get(&self) -> Result<PoolConnection<Sqlite>> {
+        self.pool.acquire().await.map_err(|error| fault(&error))
+    }
+}
+
+/// Primary result codes (sqlite.org/rescode.html), the low byte of the extended ones.
+mod code {
+    pub(super) const ERROR: i32 = 1;
+    pub(super) const CONSTRAINT: i32 = 19;
+    pub(super) const MISMATCH: i32 = 20;
+    pub(super) const MISUSE: i32 = 21;
+    pub(super) const RANGE: i32 = 25;
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse::<i32>().ok().map(|code| code & 0xff)
+}
+
+/// What is wrong with the file, the disk or the lock is an outage; what is wrong with a statement or a row is a defect.
+pub(super) fn fault(error: &sqlx::Error) -> StoreError {
+    match primary_code(error) {
+        Some(code::ERROR | code::CONSTRAINT | code::MISMATCH | code::MISUSE | code::RANGE) => StoreError::Broken(error.to_string()),
+        Some(_) => StoreError::Unavailable(error.to_string()),
+        None => match error {
+            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Encode(_) => {
+                StoreError::Broken(error.to_string())
+            }
+            _ => StoreError::Unavailable(error.to_string()),
+        },
+    }
+}
+
+pub(super) fn broken(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Broken(error.to_string())
+}
+
+// What the columns hold, as domain values.
+
+pub(super) fn uuid(row: &SqliteRow, column: usize) -> Result<Uuid> {
+    let bytes: &[u8] = row.try_get(column).map_err(|error| fault(&error))?;
+    Uuid::from_slice(bytes).map_err(broken)
+}
+
+pub(super) fn number(row: &SqliteRow, column: usize) -> Result<u32> {
+    let value: i64 = row.try_get(column).map_err(|error| fault(&error))?;
+    u32::try_from(value).map_err(broken)
+}
+
+pub(super) fn moment(row: &SqliteRow, column: usize) -> Result<Timestamp> {
+    row.try_get(column).map(Timestamp::from_millis).map_err(|error| fault(&error))
+}
+
+pub(super) fn moment_or_none(row: &SqliteRow, column: usize) -> Result<Option<Timestamp>> {
+    let millis: Option<i64> = row.try_get(column).map_err(|error| fault(&error))?;
+    Ok(millis.map(Timestamp::from_millis))
+}
+
+pub(super) fn text<'row>(row: &'row SqliteRow, column: usize) -> Result<&'row str> {
+    row.try_get(column).map_err(|error| fault(&error))
+}
+
+pub(super) fn text_or_none<'row>(row: &'row SqliteRow, column: usize) -> Result<Option<&'row str>> {
+    row.try_get(column).map_err(|error| fault(&error))
+}
+
+/// A row of `id, version, document`.
+pub(super) fn stored(row: &SqliteRow) -> Result<Stored> {
+    Ok(Stored { id: OrderId(uuid(row, 0)?), version: number(row, 1)?, document: text(row, 2)?.into() })
+}

@@ -1,0 +1,176 @@
+//! Notifications to make, the attempts at them, and messages nobody can read.
+
+use super::{
+    super::{Accepted, AttemptRecord, Receipt, RejectedMessage, Result},
+    bulk::Around,
+    connect::{broken, fault, moment_or_none, number, text, uuid},
+    orders, outbox,
+};
+use crate::domain::{
+    delivery::{Delivery, NewDelivery, Outcome},
+    id::DeliveryId,
+    timestamp::Timestamp,
+};
+use sqlx::{Arguments, SqliteConnection, error::BoxDynError, sqlite::SqliteArguments};
+use std::time::Duration;
+
+pub(super) const INSERT: Around = (
+    "INSERT INTO deliveries (id, order_id, sequence, channel, recipient, attempts, next_attempt_at, lease_until, created_at) VALUES",
+    "(?, ?, ?, ?, ?, 1, ?, ?, ?)",
+    " ON CONFLICT (order_id, sequence, channel, recipient) DO NOTHING RETURNING id",
+);
+
+/// An attempt that was given up as unknown and ended after all is set right.
+pub(super) const INSERT_ATTEMPT: Around = (
+    "INSERT INTO delivery_attempts (delivery_id, attempt, at, outcome, reason, next_attempt_at, provider_id) VALUES",
+    "(?, ?, ?, ?, ?, ?, ?)",
+    " ON CONFLICT (delivery_id, attempt) DO UPDATE
+      SET at = excluded.at, outcome = excluded.outcome, reason = excluded.reason,
+          next_attempt_at = excluded.next_attempt_at, provider_id = excluded.provider_id",
+);
+
+/// A delivery whose lease was lost belongs to another attempt; only a success may still settle it.
+pub(super) const SETTLE: Around = (
+    "UPDATE deliveries
+     SET state = ended.column3, next_attempt_at = ended.column4, lease_until = NULL
+     FROM (VALUES",
+    "(?, ?, ?, ?)",
+    ") AS ended
+     WHERE deliveries.id = ended.column1
+       AND deliveries.state IN ('pending', 'failed')
+       AND (deliveries.attempts = ended.column2 OR ended.column3 = 'succeeded')",
+);
+
+pub(super) fn bind(arguments: &mut SqliteArguments, receipt: &Receipt, delivery: &NewDelivery) -> std::result::Result<(), BoxDynError> {
+    arguments.add(delivery.id.0.as_bytes().as_slice())?;
+    arguments.add(receipt.event.0.0.as_bytes().as_slice())?;
+    arguments.add(receipt.event.1)?;
+    arguments.add(delivery.channel.as_str())?;
+    arguments.add(delivery.recipient.as_str())?;
+    arguments.add(receipt.lease_until.millis())?;
+    arguments.add(receipt.lease_until.millis())?;
+    arguments.add(receipt.at.millis())
+}
+
+/// What the outcome is called as an attempt, what it makes of the delivery, why, when next, and the provider's id.
+fn words(outcome: &Outcome) -> (&'static str, &'static str, Option<&str>, Option<Timestamp>, Option<&str>) {
+    match outcome {
+        Outcome::Succeeded { provider_id } => ("succeeded", "succeeded", None, None, provider_id.as_deref()),
+        Outcome::Retrying { reason, next_attempt_at } => ("retrying", "pending", Some(reason), Some(*next_attempt_at), None),
+        Outcome::Failed { reason } => ("failed", "failed", Some(reason), None, None),
+    }
+}
+
+pub(super) fn bind_attempt(arguments: &mut SqliteArguments, record: &AttemptRecord) -> std::result::Result<(), BoxDynError> {
+    let (outcome, _, reason, next_attempt_at, provider_id) = words(&record.outcome);
+    arguments.add(record.delivery.0.as_bytes().as_slice())?;
+    arguments.add(record.attempt)?;
+    arguments.add(record.at.millis())?;
+    arguments.add(outcome)?;
+    arguments.add(reason)?;
+    arguments.add(next_attempt_at.map(Timestamp::millis))?;
+    arguments.add(provider_id)
+}
+
+pub(super) fn bind_settlement(arguments: &mut SqliteArguments, record: &AttemptRecord) -> std::result::Result<(), BoxDynError> {
+    let (_, state, _, next_attempt_at, _) = words(&record.outcome);
+    arguments.add(record.delivery.0.as_bytes().as_slice())?;
+    arguments.add(record.attempt)?;
+    arguments.add(state)?;
+    arguments.add(next_attempt_at.unwrap_or(record.at).millis())
+}
+
+pub(super) async fn receive(connection: &mut SqliteConnection, receipt: &Receipt) -> Result<Accepted> {
+    if !outbox::exists(connection, receipt.event).await? {
+        return Ok(Accepted::UnknownEvent);
+    }
+    let mut arguments = SqliteArguments::default();
+    outbox::bind_received(&mut arguments, &[receipt]).map_err(broken)?;
+    orders::insert(connection, outbox::MARK_RECEIVED, arguments).await?;
+    let mut inserted = Vec::new();
+    for delivery in &receipt.deliveries {
+        let mut arguments = SqliteArguments::default();
+        bind(&mut arguments, receipt, delivery).map_err(broken)?;
+        let sql = format!("{} {}{}", INSERT.0, INSERT.1, INSERT.2);
+        let row = sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(|error| fault(&error))?;
+        if let Some(row) = row {
+            inserted.push(DeliveryId(uuid(&row, 0)?));
+        }
+    }
+    Ok(Accepted::Deliveries(inserted))
+}
+
+pub(super) async fn record(connection: &mut SqliteConnection, record: &AttemptRecord) -> Result<()> {
+    let mut arguments = SqliteArguments::default();
+    bind_attempt(&mut arguments, record).map_err(broken)?;
+    orders::insert(connection, INSERT_ATTEMPT, arguments).await?;
+    let mut arguments = SqliteArguments::default();
+    bind_settlement(&mut arguments, record).map_err(broken)?;
+    orders::insert(connection, SETTLE, arguments).await
+}
+
+pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Delivery>> {
+    let rows = sqlx::query(
+        "SELECT outbox.order_id, outbox.sequence, outbox.id, outbox.kind, outbox.occurred_at, outbox.traceparent, outbox.data,
+                deliveries.id, deliveries.channel, deliveries.recipient, deliveries.attempts, deliveries.lease_until
+         FROM deliveries JOIN outbox USING (order_id, sequence)
+         WHERE deliveries.state = 'pending' AND deliveries.next_attempt_at <= ?
+         ORDER BY deliveries.next_attempt_at
+         LIMIT ?",
+    )
+    .bind(now.millis())
+    .bind(limit)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    let mut claimed = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let received = outbox::event(row)?.with_order().map_err(broken)?;
+        let id = DeliveryId(uuid(row, 7)?);
+        let begun = number(row, 10)?;
+        if let Some(lost) = moment_or_none(row, 11)? {
+            mark_unknown(connection, id, begun, lost).await?;
+        }
+        sqlx::query("UPDATE deliveries SET attempts = attempts + 1, lease_until = ?1, next_attempt_at = ?1 WHERE id = ?2")
+            .bind(now.plus(lease).millis())
+            .bind(id.0.as_bytes().as_slice())
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| fault(&error))?;
+        let (channel, recipient) = (text(row, 8)?.to_owned(), text(row, 9)?.to_owned());
+        claimed.push(Delivery { id, channel, recipient, attempt: begun + 1, received });
+    }
+    Ok(claimed)
+}
+
+/// The lease ran out: whoever made that attempt did not live to say how it ended.
+async fn mark_unknown(connection: &mut SqliteConnection, id: DeliveryId, attempt: u32, at: Timestamp) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO delivery_attempts (delivery_id, attempt, at, outcome, reason)
+         VALUES (?, ?, ?, 'unknown', 'the process ended before it recorded the outcome')
+         ON CONFLICT (delivery_id, attempt) DO NOTHING",
+    )
+    .bind(id.0.as_bytes().as_slice())
+    .bind(attempt)
+    .bind(at.millis())
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|error| fault(&error))
+}
+
+pub(super) async fn reject(connection: &mut SqliteConnection, message: &RejectedMessage) -> Result<()> {
+    sqlx::query("INSERT INTO rejected_messages (message_id, body, reason, delivery_count, rejected_at) VALUES (?, ?, ?, ?, ?)")
+        .bind(message.message_id.as_deref())
+        .bind(message.body.as_slice())
+        .bind(message.reason.as_str())
+        .bind(message.delivery_count)
+        .bind(message.at.millis())
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(|error| fault(&error))
+}

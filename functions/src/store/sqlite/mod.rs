@@ -1,0 +1,126 @@
+//! The embedded store: one SQLite file in WAL mode, which several processes may share.
+//!
+//! A commit is on disk before it is answered (`synchronous=FULL`). Writes go through one writer that commits all
+//! that wait in one transaction; readers never wait for it.
+
+mod bulk;
+mod connect;
+mod deliveries;
+mod job;
+mod migrate;
+mod orders;
+mod outbox;
+mod reader;
+mod timeline;
+mod upkeep;
+mod writer;
+
+use super::{
+    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Receipt, RejectedMessage, Result, Store, Update,
+};
+use crate::domain::{
+    delivery::Delivery,
+    event::Received,
+    id::OrderId,
+    idempotency::{IdempotencyKey, Record},
+    order::Stored,
+    page::{Page, Query},
+    timeline::Timeline,
+    timestamp::Timestamp,
+};
+use connect::Readers;
+use reader::Reader;
+use std::{path::Path, time::Duration};
+use writer::Writer;
+
+#[derive(Debug)]
+pub(super) struct SqliteStore {
+    writer: Writer,
+    reader: Reader,
+    readers: Readers,
+}
+
+impl SqliteStore {
+    /// Must be called inside a tokio runtime, as the writer is a task of its own.
+    pub(super) fn new(path: &Path) -> Self {
+        let readers = Readers::new(path);
+        Self { writer: Writer::start(path), reader: Reader::start(path), readers }
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for SqliteStore {
+    async fn migrate(&self, now: Timestamp) -> Result<Vec<String>> {
+        migrate::run(self.readers.path(), now).await
+    }
+
+    async fn schema(&self) -> Result<i64> {
+        migrate::check(&mut *self.readers.get().await?).await
+    }
+
+    async fn add_order(&self, addition: Addition, now: Timestamp) -> Result<Added> {
+        self.writer.add_order(addition, now).await
+    }
+
+    async fn replay(&self, key: &IdempotencyKey, now: Timestamp) -> Result<Option<Record>> {
+        orders::replay(&mut *self.readers.get().await?, key, now).await
+    }
+
+    async fn order(&self, id: OrderId) -> Result<Option<Stored>> {
+        self.reader.order(id).await
+    }
+
+    async fn orders(&self, query: &Query) -> Result<Page> {
+        orders::list(&mut *self.readers.get().await?, query).await
+    }
+
+    async fn update_order(&self, update: Update) -> Result<bool> {
+        self.writer.run(update, |connection, update| Box::pin(orders::update(connection, update))).await
+    }
+
+    async fn timeline(&self, id: OrderId) -> Result<Option<Timeline>> {
+        timeline::read(&mut *self.readers.get().await?, id).await
+    }
+
+    async fn claim_events(&self, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Leased>> {
+        self.writer.run((), move |connection, ()| Box::pin(outbox::claim(connection, limit, now, lease))).await
+    }
+
+    async fn mark_published(&self, events: Vec<EventKey>, at: Timestamp) -> Result<()> {
+        self.writer.run(events, move |connection, events| Box::pin(outbox::mark_published(connection, events, at))).await
+    }
+
+    async fn postpone_event(&self, event: EventKey, reason: String, next_attempt_at: Timestamp) -> Result<()> {
+        self.writer
+            .run(reason, move |connection, reason| Box::pin(outbox::postpone(connection, event, reason, next_attempt_at)))
+            .await
+    }
+
+    async fn receive(&self, receipt: Receipt) -> Result<Accepted> {
+        self.writer.receive(receipt).await
+    }
+
+    async fn claim_deliveries(&self, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Delivery>> {
+        self.writer.run((), move |connection, ()| Box::pin(deliveries::claim(connection, limit, now, lease))).await
+    }
+
+    async fn record_attempt(&self, record: AttemptRecord) -> Result<()> {
+        self.writer.record_attempt(record).await
+    }
+
+    async fn unreceived(&self, before: Timestamp, limit: u32) -> Result<Vec<Received>> {
+        outbox::unreceived(&mut *self.readers.get().await?, before, limit).await
+    }
+
+    async fn reject(&self, message: RejectedMessage) -> Result<()> {
+        self.writer.run(message, |connection, message| Box::pin(deliveries::reject(connection, message))).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>> {
+        upkeep::next_due(&mut *self.readers.get().await?).await
+    }
+
+    async fn expire(&self, expiry: Expiry) -> Result<Expired> {
+        self.writer.run((), move |connection, ()| Box::pin(upkeep::expire(connection, expiry))).await
+    }
+}

@@ -1,0 +1,151 @@
+//! Events on their way out, and whether somebody received them.
+
+use super::{
+    super::{EventKey, Leased, Receipt, Result},
+    bulk::Around,
+    connect::{broken, fault, moment, number, text, text_or_none, uuid},
+    orders,
+};
+use crate::domain::{
+    event::{Event, EventKind, Received},
+    id::{EventId, OrderId},
+    timestamp::Timestamp,
+    trace::Trace,
+};
+use sqlx::{Arguments, SqliteConnection, error::BoxDynError, sqlite::{SqliteArguments, SqliteRow}};
+use std::time::Duration;
+
+pub(super) const INSERT: Around = (
+    "INSERT INTO outbox (order_id, sequence, id, kind, occurred_at, traceparent, data, next_attempt_at) VALUES",
+    "(?, ?, ?, ?, ?, ?, ?, ?)",
+    "",
+);
+
+pub(super) const MARK_RECEIVED: Around =
+    ("UPDATE outbox SET received_at = ? WHERE received_at IS NULL AND (order_id, sequence) IN (VALUES", "(?, ?)", ")");
+
+pub(super) fn bind(arguments: &mut SqliteArguments, event: &Event) -> std::result::Result<(), BoxDynError> {
+    arguments.add(event.order_id.0.as_bytes().as_slice())?;
+    arguments.add(event.sequence)?;
+    arguments.add(event.id.0.as_bytes().as_slice())?;
+    arguments.add(event.kind.as_str())?;
+    arguments.add(event.occurred_at.millis())?;
+    arguments.add(event.trace.map(|trace| trace.to_string()))?;
+    arguments.add(event.data.clone())?;
+    arguments.add(event.occurred_at.millis())
+}
+
+pub(super) fn bind_received(arguments: &mut SqliteArguments, receipts: &[&Receipt]) -> std::result::Result<(), BoxDynError> {
+    arguments.add(receipts.iter().map(|receipt| receipt.at.millis()).max())?;
+    for receipt in receipts {
+        arguments.add(receipt.event.0.0.as_bytes().as_slice())?;
+        arguments.add(receipt.event.1)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn add(connection: &mut SqliteConnection, event: &Event) -> Result<()> {
+    let mut arguments = SqliteArguments::default();
+    bind(&mut arguments, event).map_err(broken)?;
+    orders::insert(connection, INSERT, arguments).await
+}
+
+pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Leased>> {
+    let rows = sqlx::query(
+        "UPDATE outbox
+         SET attempts = attempts + 1, lease_until = ?1, next_attempt_at = ?1
+         WHERE (order_id, sequence) IN (
+             SELECT order_id, sequence
+             FROM outbox AS due
+             WHERE published_at IS NULL
+               AND next_attempt_at <= ?2
+               AND NOT EXISTS (
+                   SELECT 1
+                   FROM outbox AS earlier
+                   WHERE earlier.order_id = due.order_id
+                     AND earlier.sequence < due.sequence
+                     AND earlier.published_at IS NULL)
+             ORDER BY next_attempt_at
+             LIMIT ?3)
+         RETURNING order_id, sequence, id, kind, occurred_at, traceparent, data, attempts",
+    )
+    .bind(now.plus(lease).millis())
+    .bind(now.millis())
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    rows.iter().map(|row| Ok(Leased { event: event(row)?, attempt: number(row, 7)? })).collect()
+}
+
+/// A row of `order_id, sequence, id, kind, occurred_at, traceparent, data`.
+pub(super) fn event(row: &SqliteRow) -> Result<Event> {
+    Ok(Event {
+        order_id: OrderId(uuid(row, 0)?),
+        sequence: number(row, 1)?,
+        id: EventId(uuid(row, 2)?),
+        kind: EventKind::parse(text(row, 3)?).ok_or_else(|| broken("an event of a kind that is not known"))?,
+        occurred_at: moment(row, 4)?,
+        trace: text_or_none(row, 5)?.and_then(|text| Trace::parse(text).ok()),
+        data: text(row, 6)?.into(),
+    })
+}
+
+pub(super) async fn mark_published(connection: &mut SqliteConnection, events: &[EventKey], at: Timestamp) -> Result<()> {
+    for (order, sequence) in events {
+        sqlx::query(
+            "UPDATE outbox
+             SET published_at = ?, lease_until = NULL, last_error = NULL
+             WHERE order_id = ? AND sequence = ? AND published_at IS NULL",
+        )
+        .bind(at.millis())
+        .bind(order.0.as_bytes().as_slice())
+        .bind(*sequence)
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| fault(&error))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn postpone(connection: &mut SqliteConnection, event: EventKey, reason: &str, next_attempt_at: Timestamp) -> Result<()> {
+    sqlx::query(
+        "UPDATE outbox
+         SET next_attempt_at = ?, lease_until = NULL, last_error = ?
+         WHERE order_id = ? AND sequence = ? AND published_at IS NULL",
+    )
+    .bind(next_attempt_at.millis())
+    .bind(reason)
+    .bind(event.0.0.as_bytes().as_slice())
+    .bind(event.1)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|error| fault(&error))
+}
+
+pub(super) async fn unreceived(connection: &mut SqliteConnection, before: Timestamp, limit: u32) -> Result<Vec<Received>> {
+    let rows = sqlx::query(
+        "SELECT order_id, sequence, id, kind, occurred_at, traceparent, data
+         FROM outbox
+         WHERE published_at IS NOT NULL AND received_at IS NULL AND published_at < ?
+         ORDER BY published_at
+         LIMIT ?",
+    )
+    .bind(before.millis())
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    rows.iter().map(|row| event(row)?.with_order().map_err(broken)).collect()
+}
+
+pub(super) async fn exists(connection: &mut SqliteConnection, key: EventKey) -> Result<bool> {
+    sqlx::query("SELECT 1 FROM outbox WHERE order_id = ? AND sequence = ?")
+        .bind(key.0.0.as_bytes().as_slice())
+        .bind(key.1)
+        .fetch_optional(connection)
+        .await
+        .map(|row| row.is_some())
+        .map_err(|error| fault(&error))
+}

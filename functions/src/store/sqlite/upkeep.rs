@@ -1,0 +1,57 @@
+//! When something is due, and what may go.
+
+use super::{
+    super::{Expired, Expiry, Result},
+    connect::{fault, moment_or_none},
+};
+use crate::domain::{id::OrderId, timestamp::Timestamp};
+use sqlx::SqliteConnection;
+
+pub(super) async fn next_due(connection: &mut SqliteConnection) -> Result<Option<Timestamp>> {
+    let row = sqlx::query(
+        "SELECT min(due) FROM (
+             SELECT min(next_attempt_at) AS due FROM outbox WHERE published_at IS NULL
+             UNION ALL
+             SELECT min(next_attempt_at) FROM deliveries WHERE state = 'pending')",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    moment_or_none(&row, 0)
+}
+
+/// An order is never older than its events, so old events are found by the age of their orders' ids.
+pub(super) async fn expire(connection: &mut SqliteConnection, expiry: Expiry) -> Result<Expired> {
+    let keys = sqlx::query(
+        "DELETE FROM idempotency
+         WHERE (route, key) IN (SELECT route, key FROM idempotency WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
+    )
+    .bind(expiry.now.millis())
+    .bind(expiry.limit)
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    let events = sqlx::query(
+        "DELETE FROM outbox
+         WHERE (order_id, sequence) IN (
+             SELECT order_id, sequence
+             FROM outbox AS old
+             WHERE order_id < ?1
+               AND published_at < ?2
+               AND received_at < ?2
+               AND NOT EXISTS (
+                   SELECT 1
+                   FROM deliveries
+                   WHERE deliveries.order_id = old.order_id
+                     AND deliveries.sequence = old.sequence
+                     AND deliveries.state = 'pending')
+             LIMIT ?3)",
+    )
+    .bind(OrderId::lowest_at(expiry.events_before).0.as_bytes().as_slice())
+    .bind(expiry.events_before.millis())
+    .bind(expiry.limit)
+    .execute(connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    Ok(Expired { keys: keys.rows_affected(), events: events.rows_affected() })
+}

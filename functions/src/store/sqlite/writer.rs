@@ -1,0 +1,137 @@
+//! The one writer: takes all writes that wait, commits them in one transaction, and gives each its own outcome.
+//!
+//! One fsync then serves many callers. Writes of the frequent kinds are done in bulk, a statement for all of them;
+//! when that is refused, the whole batch is rolled back and taken again one by one, so that only the culprit fails.
+
+use super::{
+    super::{Accepted, Added, Addition, AttemptRecord, Receipt, Result, StoreError},
+    bulk::Batch,
+    connect::{self, fault},
+    job::{Closure, Job, Task},
+    migrate,
+};
+use crate::domain::timestamp::Timestamp;
+use futures_util::future::BoxFuture;
+use sqlx::SqliteConnection;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// Writes that may wait; above it callers are told to come back.
+const QUEUE: usize = 1024;
+/// Writes that one transaction takes.
+const BATCH: usize = 256;
+/// How long a caller waits for its commit.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Writer {
+    pub(super) fn start(path: &Path) -> Self {
+        let (jobs, waiting) = mpsc::channel(QUEUE);
+        tokio::spawn(work(path.to_owned(), waiting));
+        Self { jobs }
+    }
+
+    pub(super) async fn add_order(&self, addition: Addition, now: Timestamp) -> Result<Added> {
+        self.submit((addition, now), Job::Add).await
+    }
+
+    pub(super) async fn receive(&self, receipt: Receipt) -> Result<Accepted> {
+        self.submit(receipt, Job::Receive).await
+    }
+
+    pub(super) async fn record_attempt(&self, record: AttemptRecord) -> Result<()> {
+        self.submit(record, Job::Record).await
+    }
+
+    /// `run` may be called twice: the first try may have been rolled back for another write's sake.
+    pub(super) async fn run<I, O, F>(&self, input: I, run: F) -> Result<O>
+    where
+        I: Send + Sync + 'static,
+        O: Send + Sync + 'static,
+        F: for<'c> Fn(&'c mut SqliteConnection, &'c I) -> BoxFuture<'c, Result<O>> + Send + Sync + 'static,
+    {
+        self.submit(input, |task| Job::Other(Box::new(Closure { task, run }))).await
+    }
+
+    async fn submit<I, O>(&self, input: I, job: impl FnOnce(Task<I, O>) -> Job) -> Result<O> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.try_send(job(Task { input, output: None, reply })).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => StoreError::Full,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("the writer has ended".into()),
+        })?;
+        match tokio::time::timeout(DEADLINE, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(StoreError::Unavailable("the writer has ended".into())),
+            Err(_) => Err(StoreError::Deadline),
+        }
+    }
+}
+
+async fn work(path: PathBuf, mut waiting: mpsc::Receiver<Job>) {
+    let mut connection = None;
+    let mut jobs = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut jobs, BATCH).await > 0 {
+        jobs.retain(|job| !job.is_orphaned());
+        let committed = match ready(&path, &mut connection).await {
+            Ok(open) => commit(open, &mut jobs).await,
+            Err(error) => Err(error),
+        };
+        if matches!(committed, Err(StoreError::Unavailable(_))) {
+            // Whatever state the connection is in, a fresh one has none.
+            connection = None;
+        }
+        for job in jobs.drain(..) {
+            job.answer(&committed);
+        }
+    }
+}
+
+async fn ready<'c>(path: &Path, connection: &'c mut Option<SqliteConnection>) -> Result<&'c mut SqliteConnection> {
+    if connection.is_none() {
+        let mut fresh = connect::writer(path).await?;
+        migrate::check(&mut fresh).await?;
+        *connection = Some(fresh);
+    }
+    connection.as_mut().ok_or_else(|| StoreError::Unavailable("not connected".into()))
+}
+
+async fn commit(connection: &mut SqliteConnection, jobs: &mut [Job]) -> Result<()> {
+    let mut batch = Batch::of(jobs);
+    match batch.apply(connection, jobs).await {
+        Err(StoreError::Broken(_)) => {}
+        settled => return settled,
+    }
+    rollback(connection).await?;
+    execute(connection, "BEGIN IMMEDIATE").await?;
+    for job in jobs {
+        execute(connection, "SAVEPOINT one").await?;
+        if let Err(error) = job.apply(connection).await {
+            if matches!(error, StoreError::Unavailable(_)) {
+                return Err(error);
+            }
+            job.refuse(error);
+            execute(connection, "ROLLBACK TO one").await?;
+        }
+        execute(connection, "RELEASE one").await?;
+    }
+    execute(connection, "COMMIT").await
+}
+
+/// A statement that failed may have ended the transaction by itself; then there is nothing to roll back.
+async fn rollback(connection: &mut SqliteConnection) -> Result<()> {
+    match execute(connection, "ROLLBACK").await {
+        Ok(()) | Err(StoreError::Broken(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> Result<()> {
+    sqlx::query(sql).execute(connection).await.map(drop).map_err(|error| fault(&error))
+}
