@@ -1,1 +1,87 @@
-fn main(){}
+//! Parses the command and runs it.
+
+use clap::{Parser, Subcommand};
+use orders::{
+    commands,
+    config::{self, Role, SETTINGS},
+    handlers::open_api,
+};
+use std::{path::PathBuf, process::ExitCode};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Takes orders over HTTP, stores them, publishes their events and tells the customer.
+///
+/// Without a command: `functions` when the Functions host started this process, else `dev`.
+#[derive(Parser)]
+#[command(version, after_long_help = settings_table())]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything in one process on embedded defaults: SQLite, a bus in memory, notifications in the log and a file
+    Dev {
+        /// Where to listen, on 127.0.0.1 only
+        #[arg(long, default_value_t = 7071)]
+        port: u16,
+        /// Where the data is kept over restarts
+        #[arg(long, value_name = "FOLDER", default_value = ".orders")]
+        data: PathBuf,
+    },
+    /// The custom handler that the Azure Functions host starts and calls
+    Functions,
+    /// The HTTP functions without the Functions host, with relay and sweep
+    Api,
+    /// The sweep and the health checks without the Functions host
+    Worker,
+    /// Brings the database's schema up to what this binary needs
+    Migrate,
+    /// Prints the OpenAPI description
+    Openapi,
+}
+
+fn settings_table() -> String {
+    let rows: Vec<String> = SETTINGS
+        .iter()
+        .map(|setting| format!("  {:<30} {}\n  {:<30}   default: {}", setting.name, setting.meaning, "", setting.default))
+        .collect();
+    format!("Settings (environment variables):\n{}", rows.join("\n"))
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or_else(|| {
+        if config::under_functions_host() { Command::Functions } else { Command::Dev { port: 7071, data: ".orders".into() } }
+    });
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the process ends here; the Functions host shows stderr as errors")]
+            {
+                eprintln!("orders: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Dev { port, data } => commands::dev::run(port, data).await,
+        Command::Functions => commands::serve::run(Role::Functions).await,
+        Command::Api => commands::serve::run(Role::Api).await,
+        Command::Worker => commands::serve::run(Role::Worker).await,
+        Command::Migrate => commands::migrate::run().await,
+        Command::Openapi => {
+            #[expect(clippy::print_stdout, reason = "the description is the command's output")]
+            {
+                println!("{}", open_api::document().to_pretty_json()?);
+            }
+            Ok(())
+        }
+    }
+}

@@ -65,8 +65,7 @@ impl Change {
         if let Some(node) = members.get("customer") {
             let at = At::Member(&root, "customer");
             if let Some(inner) = Members::of(node, &at, &["name", "email"], &mut faults) {
-                change.customer_name =
-                    inner.get("name").and_then(|node| faults.text(&At::Member(&at, "name"), node, 1, MAX_NAME));
+                change.customer_name = inner.get("name").and_then(|node| faults.text(&At::Member(&at, "name"), node, 1, MAX_NAME));
                 change.customer_email = inner.get("email").and_then(|node| match node {
                     Node::Null => Some(None),
                     _ => email(node, &At::Member(&at, "email"), &mut faults).map(Some),
@@ -172,7 +171,11 @@ impl Order {
         if next.metadata.len() > MAX_METADATA {
             let mut faults = Faults::default();
             let count = next.metadata.len();
-            faults.add(&At::Member(&At::Root, "metadata"), "count", format!("must leave at most {MAX_METADATA} members, and leaves {count}"));
+            faults.add(
+                &At::Member(&At::Root, "metadata"),
+                "count",
+                format!("must leave at most {MAX_METADATA} members, and leaves {count}"),
+            );
             return Err(Refusal::Limit(faults.0));
         }
         let event = match change.status {

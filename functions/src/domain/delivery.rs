@@ -132,11 +132,17 @@ impl Notification<'_> {
 /// How one attempt ended, as the channel knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt {
-    Delivered { provider_id: Option<String> },
+    Delivered {
+        provider_id: Option<String>,
+    },
     /// Trying again later may help.
-    Transient { reason: String },
+    Transient {
+        reason: String,
+    },
     /// Trying again cannot help.
-    Permanent { reason: String },
+    Permanent {
+        reason: String,
+    },
 }
 
 /// What is recorded of an attempt, and what follows.

@@ -22,7 +22,10 @@ macro_rules! identifier {
 
 identifier!(OrderId, "Names an order; its first 48 bits are the order's `createdAt`.");
 identifier!(EventId, "Names an event: the outbox row, the message and the CloudEvents `id` alike.");
-identifier!(DeliveryId, "Names one notification to one recipient over one channel: the token a channel's provider may use to recognise a repeat.");
+identifier!(
+    DeliveryId,
+    "Names one notification to one recipient over one channel: the token a channel's provider may use to recognise a repeat."
+);
 
 impl OrderId {
     /// The moment in the id (RFC 9562 §5.7: Unix milliseconds). An order's `createdAt` is this moment, so that

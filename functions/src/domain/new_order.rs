@@ -40,8 +40,9 @@ impl NewOrder {
             return Err(faults.0);
         };
         let customer = customer(&members, &mut faults);
-        let currency =
-            members.required("currency", &root, &mut faults).and_then(|node| currency_code(node, &At::Member(&root, "currency"), &mut faults));
+        let currency = members
+            .required("currency", &root, &mut faults)
+            .and_then(|node| currency_code(node, &At::Member(&root, "currency"), &mut faults));
         let lines = members.required("lines", &root, &mut faults).and_then(|node| lines(node, &At::Member(&root, "lines"), &mut faults));
         let notify = members
             .get("notify")

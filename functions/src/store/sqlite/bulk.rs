@@ -3,13 +3,17 @@
 use super::{
     super::{Accepted, Added, Result},
     connect::{broken, fault, uuid},
-    deliveries, job::Job, orders, outbox,
+    deliveries,
+    job::Job,
+    orders, outbox,
 };
 use crate::domain::id::DeliveryId;
-use sqlx::{Arguments as _, AssertSqlSafe, SqliteConnection, sqlite::{SqliteArguments, SqliteRow}};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, SqliteConnection,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 use std::{
     collections::{HashMap, HashSet},
-    fmt::Write,
     sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
@@ -61,8 +65,7 @@ fn text(kind: Kind, rows: usize, begin: bool, commit: bool) -> Arc<str> {
         }
         sql.push_str(&kind.sql(rows));
         if commit {
-            // A String takes any text.
-            drop(write!(sql, "; COMMIT"));
+            sql.push_str("; COMMIT");
         }
         sql.into()
     });

@@ -1,7 +1,7 @@
 //! Connections, the pool of readers, and what SQLite's errors mean to us.
 
 use super::super::{Result, StoreError};
-use crate::domain::{order::Stored, id::OrderId, timestamp::Timestamp};
+use crate::domain::{id::OrderId, order::Stored, timestamp::Timestamp};
 use sqlx::{
     ConnectOptions, Row, Sqlite, SqliteConnection, SqlitePool,
     pool::PoolConnection,

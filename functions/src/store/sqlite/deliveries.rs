@@ -92,10 +92,8 @@ pub(super) async fn receive(connection: &mut SqliteConnection, receipt: &Receipt
         let mut arguments = SqliteArguments::default();
         bind(&mut arguments, receipt, delivery).map_err(broken)?;
         let sql = format!("{} {}{}", INSERT.0, INSERT.1, INSERT.2);
-        let row = sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(|error| fault(&error))?;
+        let row =
+            sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments).fetch_optional(&mut *connection).await.map_err(|error| fault(&error))?;
         if let Some(row) = row {
             inserted.push(DeliveryId(uuid(&row, 0)?));
         }

@@ -37,10 +37,7 @@ pub(super) async fn run(path: &Path, now: Timestamp) -> Result<Vec<String>> {
         match known {
             Some(checksum) if checksum == *migration.checksum => continue,
             Some(_) => {
-                return Err(broken(format_args!(
-                    "migration {} of the database differs from the one in this binary",
-                    migration.version
-                )));
+                return Err(broken(format_args!("migration {} of the database differs from the one in this binary", migration.version)));
             }
             None => {}
         }

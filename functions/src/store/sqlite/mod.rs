@@ -15,9 +15,7 @@ mod timeline;
 mod upkeep;
 mod writer;
 
-use super::{
-    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Receipt, RejectedMessage, Result, Store, Update,
-};
+use super::{Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Receipt, RejectedMessage, Result, Store, Update};
 use crate::domain::{
     delivery::Delivery,
     event::Received,
@@ -91,9 +89,7 @@ impl Store for SqliteStore {
     }
 
     async fn postpone_event(&self, event: EventKey, reason: String, next_attempt_at: Timestamp) -> Result<()> {
-        self.writer
-            .run(reason, move |connection, reason| Box::pin(outbox::postpone(connection, event, reason, next_attempt_at)))
-            .await
+        self.writer.run(reason, move |connection, reason| Box::pin(outbox::postpone(connection, event, reason, next_attempt_at))).await
     }
 
     async fn receive(&self, receipt: Receipt) -> Result<Accepted> {

@@ -12,7 +12,11 @@ use crate::domain::{
     timestamp::Timestamp,
     trace::Trace,
 };
-use sqlx::{Arguments, SqliteConnection, error::BoxDynError, sqlite::{SqliteArguments, SqliteRow}};
+use sqlx::{
+    Arguments, SqliteConnection,
+    error::BoxDynError,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 use std::time::Duration;
 
 pub(super) const INSERT: Around = (

@@ -38,9 +38,7 @@ async fn events(connection: &mut SqliteConnection, id: OrderId) -> Result<Vec<En
         let (kind, reason) = match kind {
             EventKind::Created => (Kind::OrderCreated, None),
             EventKind::StatusChanged => (Kind::OrderStatusChanged, Some(order.status.to_string())),
-            EventKind::Cancelled => {
-                (Kind::OrderCancelled, order.cancellation.map(|cancellation| cancellation.reason.as_str().to_owned()))
-            }
+            EventKind::Cancelled => (Kind::OrderCancelled, order.cancellation.map(|cancellation| cancellation.reason.as_str().to_owned())),
         };
         entries.push(Entry { reason, ..Entry::at(moment(row, 1)?, kind) });
         entries.extend(moment_or_none(row, 2)?.map(|at| Entry::at(at, Kind::EventPublished)));

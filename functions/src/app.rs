@@ -1,0 +1,175 @@
+//! What a handler may use, and nothing more.
+
+use crate::{
+    bus::Bus,
+    channels::Channels,
+    clock::{Clock, Ids},
+    domain::{
+        delivery::{NewDelivery, channels_for},
+        event::Received,
+        id::{DeliveryId, EventId, OrderId},
+        idempotency::IdempotencyKey,
+        timestamp::Timestamp,
+        trace::Trace,
+    },
+    store::Store,
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
+
+/// Attempts to tell a customer that one process makes at the same time.
+const ATTEMPTS_AT_ONCE: usize = 64;
+
+#[derive(Debug)]
+pub struct App {
+    pub store: Arc<dyn Store>,
+    /// None: events stay in the outbox for a process that has one.
+    pub bus: Option<Arc<dyn Bus>>,
+    pub channels: Channels,
+    pub clock: Arc<dyn Clock>,
+    pub settings: Settings,
+    pub ids: Ids,
+    pub in_flight: InFlight,
+    /// Rung after each commit that leaves an event in the outbox.
+    pub relay_bell: Notify,
+    /// Rung when something became due at a time the sweep does not know of.
+    pub sweep_bell: Notify,
+    pub attempts: Arc<Semaphore>,
+    /// What goes on behind the requests, and is waited for before the process ends.
+    pub background: TaskTracker,
+    draining: AtomicBool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The channels of orders that choose none.
+    pub default_channels: Vec<String>,
+    /// How long an idempotency key is kept.
+    pub idempotency: Duration,
+    /// How long published events and finished deliveries are kept.
+    pub retention: Duration,
+    /// After this time a published event that nobody received is handed to Notify directly.
+    pub unreceived_after: Duration,
+    /// How long a claimed row belongs to its process.
+    pub lease: Duration,
+    /// The longest that the sweep sleeps.
+    pub sweep_max_sleep: Duration,
+    /// How long an invocation of Notify tries to reach the store; below the host's `functionTimeout`.
+    pub notify_patience: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            default_channels: vec!["log".into()],
+            idempotency: Duration::from_secs(24 * 3600),
+            retention: Duration::from_secs(30 * 24 * 3600),
+            unreceived_after: Duration::from_secs(15 * 60),
+            lease: Duration::from_secs(30),
+            sweep_max_sleep: Duration::from_secs(30),
+            notify_patience: Duration::from_secs(45),
+        }
+    }
+}
+
+impl App {
+    pub fn new(store: Arc<dyn Store>, bus: Option<Arc<dyn Bus>>, channels: Channels, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        Self {
+            store,
+            bus,
+            channels,
+            clock,
+            settings,
+            ids: Ids::default(),
+            in_flight: InFlight::default(),
+            relay_bell: Notify::new(),
+            sweep_bell: Notify::new(),
+            attempts: Arc::new(Semaphore::new(ATTEMPTS_AT_ONCE)),
+            background: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn order_id(&self) -> OrderId {
+        OrderId(self.ids.next(self.now()))
+    }
+
+    pub fn event_id(&self) -> EventId {
+        EventId(self.ids.next(self.now()))
+    }
+
+    /// One delivery for each channel that the order's news goes over and each recipient there.
+    pub fn deliveries_for(&self, received: &Received) -> Vec<NewDelivery> {
+        let mut deliveries = Vec::new();
+        for name in channels_for(received, &self.settings.default_channels) {
+            let recipients = match self.channels.get(name) {
+                Some(channel) => channel.recipients(&received.order),
+                // The attempt fails and says why, on the timeline, instead of nothing being there.
+                None => vec![String::new()],
+            };
+            for recipient in recipients {
+                deliveries.push(NewDelivery { id: DeliveryId(self.ids.next(self.now())), channel: name.clone(), recipient });
+            }
+        }
+        deliveries
+    }
+
+    pub fn start_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// A trace for a request that brought none.
+pub fn fresh_trace() -> Trace {
+    Trace { trace_id: fastrand::u128(1..), span_id: fastrand::u64(1..), flags: 1 }
+}
+
+/// The idempotency keys of requests that are under way in this process.
+#[derive(Debug, Default)]
+pub struct InFlight(Mutex<HashMap<IdempotencyKey, usize>>);
+
+/// Holds a key's place until it is dropped.
+#[derive(Debug)]
+pub struct Place<'a> {
+    keys: &'a InFlight,
+    key: IdempotencyKey,
+    /// Whether no other request with this key was under way.
+    pub is_first: bool,
+}
+
+impl InFlight {
+    pub fn enter(&self, key: &IdempotencyKey) -> Place<'_> {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = keys.entry(key.clone()).or_insert(0);
+        *count += 1;
+        Place { keys: self, key: key.clone(), is_first: *count == 1 }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut keys = self.keys.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = keys.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                keys.remove(&self.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! One file for each thing the binary can be.
+
+pub mod dev;
+pub mod migrate;
+pub mod serve;

@@ -1,0 +1,77 @@
+//! `orders functions`, `orders api`, `orders worker`: one process of a deployment.
+
+use crate::{
+    app::App,
+    bus::Bus,
+    channels::{self, Channels},
+    clock::SystemClock,
+    config::{Config, Role},
+    host::standalone,
+    router, store, telemetry,
+};
+use anyhow::Context;
+use axum::Router;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long requests and background work may go on after the signal to end.
+const GRACE: Duration = Duration::from_secs(20);
+
+pub async fn run(role: Role) -> anyhow::Result<()> {
+    let config = Config::from_environment(&role)?;
+    telemetry::start(telemetry::Form::Json, &config.log_filter);
+    let app = app(&config, None);
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let stop = CancellationToken::new();
+    let router = if role == Role::Functions {
+        router::functions_host(Arc::clone(&app))
+    } else {
+        standalone::start(&app, None, &stop);
+        router::http(Arc::clone(&app))
+    };
+    tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), ?role, "listening");
+    serve(listener, router, &app, &stop).await
+}
+
+/// What the settings name, put together. Nothing is opened yet.
+pub fn app(config: &Config, bus: Option<Arc<dyn Bus>>) -> Arc<App> {
+    let channels = config.channels.iter().filter_map(|name| channels::open(name, &config.notify_file)).collect();
+    let bus = bus.filter(|_| config.relay);
+    let store = store::open_sqlite(&config.database);
+    Arc::new(App::new(store, bus, Channels::new(channels), Arc::new(SystemClock), config.settings.clone()))
+}
+
+/// Serves until SIGTERM or ctrl-C, then lets what is under way finish within [`GRACE`].
+pub async fn serve(listener: TcpListener, router: Router, app: &Arc<App>, stop: &CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let (draining, token) = (Arc::clone(app), stop.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        tracing::info!("draining");
+        draining.start_draining();
+        token.cancel();
+    });
+    let stopped = stop.clone();
+    let served = axum::serve(listener, router).with_graceful_shutdown(async move { stopped.cancelled().await });
+    let late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = served.into_future() => served?,
+        () = late => tracing::warn!("requests were still under way at the end of the grace period"),
+    }
+    app.background.close();
+    if tokio::time::timeout(GRACE, app.background.wait()).await.is_err() {
+        tracing::warn!("work was still under way at the end of the grace period; its leases will run out");
+    }
+    tracing::info!("ended");
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! The settings: environment variables, read once, here alone.
+
+use crate::{app::Settings, channels};
+use std::{
+    collections::HashSet,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// One row of the settings table.
+#[derive(Debug)]
+pub struct Setting {
+    pub name: &'static str,
+    pub default: &'static str,
+    pub meaning: &'static str,
+}
+
+macro_rules! settings {
+    ($($constant:ident = $name:literal, $default:literal, $meaning:literal;)*) => {
+        $(const $constant: &str = $name;)*
+        /// Every variable this binary reads.
+        pub const SETTINGS: &[Setting] = &[$(Setting { name: $name, default: $default, meaning: $meaning }),*];
+    };
+}
+
+settings! {
+    DATABASE = "ORDERS_DATABASE", "required outside dev", "where the orders are: sqlite:PATH";
+    LISTEN = "ORDERS_LISTEN", "0.0.0.0:8080", "where api and worker listen: ADDRESS:PORT or PORT";
+    TOPIC = "ORDERS_TOPIC", "orders", "the topic that events are published on";
+    SUBSCRIPTION = "NOTIFY_SUBSCRIPTION", "notify", "the subscription that Notify receives from";
+    CHANNELS = "NOTIFY_CHANNELS", "log", "how customers are told: log, file, separated by commas";
+    FILE = "NOTIFY_FILE", "notifications.jsonl", "where the channel file writes";
+    SCHEDULE = "SWEEP_SCHEDULE", "0 */1 * * * *", "when the Functions host runs Sweep: NCRONTAB, six fields";
+    MAX_SLEEP = "SWEEP_MAX_SLEEP", "30s", "the longest that the sweep of dev, api and worker sleeps";
+    LEASE = "ORDERS_LEASE", "30s", "how long a claimed event or delivery belongs to its process; 1s to 1h";
+    UNRECEIVED = "UNRECEIVED_AFTER", "15m", "when a published event that nobody received goes to Notify directly";
+    IDEMPOTENCY = "IDEMPOTENCY_RETENTION", "24h", "how long an Idempotency-Key is kept";
+    RETENTION = "ORDERS_RETENTION", "30days", "how long published events and finished deliveries are kept; at least 1h";
+    RELAY = "ORDERS_RELAY", "on", "off: this process leaves publishing to the others";
+    LOG = "RUST_LOG", "info", "what is logged: error, warn, info, debug, trace, or by target";
+    PORT = "FUNCTIONS_CUSTOMHANDLER_PORT", "set by the Functions host", "where the Functions host calls this process";
+}
+
+/// What this process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    Dev { port: u16, data: PathBuf },
+    Functions,
+    Api,
+    Worker,
+    Migrate,
+}
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub database: PathBuf,
+    pub listen: SocketAddr,
+    pub channels: Vec<String>,
+    pub notify_file: PathBuf,
+    pub relay: bool,
+    pub log_filter: String,
+    pub settings: Settings,
+}
+
+/// One sentence that names the variable.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} {complaint}")]
+pub struct ConfigError {
+    variable: &'static str,
+    complaint: String,
+}
+
+fn wrong(variable: &'static str, complaint: impl Into<String>) -> ConfigError {
+    ConfigError { variable, complaint: complaint.into() }
+}
+
+/// Whether the Functions host started this process.
+pub fn under_functions_host() -> bool {
+    environment(PORT).is_some()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Config {
+    pub fn from_environment(role: &Role) -> Result<Self, ConfigError> {
+        Self::read(role, environment)
+    }
+
+    /// Reads the settings through `get`, which gives nothing for an unset or empty variable.
+    pub fn read(role: &Role, get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text = |name: &str, default: &str| get(name).unwrap_or_else(|| default.to_owned());
+        let defaults = Settings::default();
+        let dev_folder = if let Role::Dev { data, .. } = role { Some(data) } else { None };
+        let channels = channel_names(&text(CHANNELS, if dev_folder.is_some() { "log,file" } else { "log" }))?;
+        let schedule = text(SCHEDULE, "0 */1 * * * *");
+        if !(5..=6).contains(&schedule.split_whitespace().count()) {
+            return Err(wrong(SCHEDULE, "must be an NCRONTAB expression of five or six fields, as in \"0 */1 * * * *\""));
+        }
+        for name in [TOPIC, SUBSCRIPTION] {
+            if get(name).is_some_and(|value| value.len() > 260 || value.chars().any(char::is_whitespace)) {
+                return Err(wrong(name, "must be an entity name of at most 260 characters without spaces"));
+            }
+        }
+        let config = Self {
+            database: database(get(DATABASE).as_deref(), dev_folder.map(PathBuf::as_path))?,
+            listen: listen(role, get(LISTEN).as_deref(), get(PORT).as_deref())?,
+            notify_file: get(FILE).map_or_else(
+                || dev_folder.map_or_else(|| PathBuf::from("notifications.jsonl"), |data| data.join("notifications.jsonl")),
+                PathBuf::from,
+            ),
+            relay: match text(RELAY, "on").as_str() {
+                "on" => true,
+                "off" => false,
+                _ => return Err(wrong(RELAY, "must be on or off")),
+            },
+            log_filter: text(LOG, "info"),
+            settings: Settings {
+                default_channels: channels.clone(),
+                idempotency: duration(&get, IDEMPOTENCY, defaults.idempotency, 60, 30 * 86_400)?,
+                retention: duration(&get, RETENTION, defaults.retention, 3_600, 3_650 * 86_400)?,
+                unreceived_after: duration(&get, UNRECEIVED, defaults.unreceived_after, 1, 7 * 86_400)?,
+                lease: duration(&get, LEASE, defaults.lease, 1, 3_600)?,
+                sweep_max_sleep: duration(&get, MAX_SLEEP, defaults.sweep_max_sleep, 1, 86_400)?,
+                notify_patience: defaults.notify_patience,
+            },
+            channels,
+        };
+        Ok(config)
+    }
+}
+
+fn channel_names(list: &str) -> Result<Vec<String>, ConfigError> {
+    let names: Vec<String> = list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+    if let Some(unknown) = names.iter().find(|name| !channels::KNOWN.contains(&name.as_str())) {
+        return Err(wrong(CHANNELS, format!("names {unknown:?}, which is no channel; there are {}", channels::KNOWN.join(", "))));
+    }
+    if names.iter().collect::<HashSet<_>>().len() < names.len() {
+        return Err(wrong(CHANNELS, "names a channel twice"));
+    }
+    Ok(names)
+}
+
+fn database(value: Option<&str>, dev_folder: Option<&Path>) -> Result<PathBuf, ConfigError> {
+    match (value, dev_folder) {
+        (Some(value), _) => match value.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
+            _ => Err(wrong(DATABASE, "must have the form sqlite:PATH")),
+        },
+        (None, Some(folder)) => Ok(folder.join("orders.sqlite")),
+        (None, None) => Err(wrong(DATABASE, "is not set; it says where the orders are, as in sqlite:/var/lib/orders/orders.sqlite")),
+    }
+}
+
+fn listen(role: &Role, value: Option<&str>, port: Option<&str>) -> Result<SocketAddr, ConfigError> {
+    match role {
+        Role::Dev { port, .. } => Ok((Ipv4Addr::LOCALHOST, *port).into()),
+        Role::Functions => {
+            let port = port.ok_or_else(|| wrong(PORT, "is not set; the Functions host sets it, or set it to the port to listen on"))?;
+            let port: u16 = port.parse().map_err(|_| wrong(PORT, "must be a port number"))?;
+            Ok((Ipv4Addr::LOCALHOST, port).into())
+        }
+        Role::Api | Role::Worker | Role::Migrate => {
+            let value = value.unwrap_or("0.0.0.0:8080");
+            let address = value.parse().or_else(|_| value.parse::<u16>().map(|port| (Ipv4Addr::UNSPECIFIED, port).into()));
+            address.map_err(|_| wrong(LISTEN, "must be ADDRESS:PORT or PORT, as in 0.0.0.0:8080"))
+        }
+    }
+}
+
+fn duration(
+    get: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    default: Duration,
+    least: u64,
+    most: u64,
+) -> Result<Duration, ConfigError> {
+    let Some(text) = get(name) else { return Ok(default) };
+    match humantime::parse_duration(&text) {
+        Ok(value) if (Duration::from_secs(least)..=Duration::from_secs(most)).contains(&value) => Ok(value),
+        _ => {
+            let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
+            let (least, most) = (humantime::format_duration(least), humantime::format_duration(most));
+            Err(wrong(name, format!("must be a duration from {least} to {most}, as in 90s, 15m, 24h, 30days")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaint(role: &Role, pairs: &[(&str, &str)]) -> String {
+        let get = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Config::read(role, get).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_bad_setting_is_one_sentence_that_names_the_variable() {
+        let file = ("ORDERS_DATABASE", "sqlite:x");
+        assert!(complaint(&Role::Api, &[]).starts_with("ORDERS_DATABASE is not set"));
+        assert!(complaint(&Role::Api, &[("ORDERS_DATABASE", "postgres:x")]).starts_with("ORDERS_DATABASE must"));
+        assert!(complaint(&Role::Api, &[file, ("ORDERS_LISTEN", "here")]).starts_with("ORDERS_LISTEN must"));
+        assert!(complaint(&Role::Functions, &[file]).starts_with("FUNCTIONS_CUSTOMHANDLER_PORT is not set"));
+        assert!(complaint(&Role::Api, &[file, ("NOTIFY_CHANNELS", "log,pigeon")]).starts_with("NOTIFY_CHANNELS names \"pigeon\""));
+        assert!(complaint(&Role::Api, &[file, ("ORDERS_LEASE", "0s")]).starts_with("ORDERS_LEASE must be a duration from 1s"));
+        assert!(complaint(&Role::Api, &[file, ("SWEEP_SCHEDULE", "hourly")]).starts_with("SWEEP_SCHEDULE must"));
+        assert!(complaint(&Role::Api, &[file, ("ORDERS_RELAY", "maybe")]).starts_with("ORDERS_RELAY must"));
+    }
+
+    #[test]
+    fn dev_needs_no_setting_and_keeps_everything_in_its_folder() {
+        let role = Role::Dev { port: 7071, data: ".orders".into() };
+        let config = Config::read(&role, |_| None).unwrap();
+        assert_eq!(config.database, Path::new(".orders/orders.sqlite"));
+        assert_eq!(config.notify_file, Path::new(".orders/notifications.jsonl"));
+        assert_eq!(config.listen.to_string(), "127.0.0.1:7071");
+    }
+}

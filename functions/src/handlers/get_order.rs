@@ -1,0 +1,24 @@
+//! `GET /api/orders/{id}`
+
+use super::{
+    Answer, order_answer,
+    request::{NoParameters, PathId, is_current},
+};
+use crate::{app::App, error::Problem};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+};
+use std::sync::Arc;
+
+pub async fn handle(State(app): State<Arc<App>>, PathId(id): PathId, _: NoParameters, headers: HeaderMap) -> Answer {
+    let stored = app.store.order(id).await?.ok_or_else(Problem::no_such_order)?;
+    if is_current(&headers, stored.version) {
+        let mut response = order_answer(StatusCode::NOT_MODIFIED, stored.version, &stored.document);
+        *response.body_mut() = Body::empty();
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        return Ok(response);
+    }
+    Ok(order_answer(StatusCode::OK, stored.version, &stored.document))
+}

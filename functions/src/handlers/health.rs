@@ -1,0 +1,51 @@
+//! `GET /api/health/live` and `GET /api/health/ready`
+
+use super::{Answer, request::NoParameters};
+use crate::{app::App, error::Problem, store::StoreError};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::IntoResponse,
+};
+use serde::Serialize;
+use std::sync::Arc;
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// `live`, or `ready`.
+    status: &'static str,
+    /// What is away for all instances alike; requests that need it get 503.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    outages: Vec<&'static str>,
+}
+
+pub async fn handle(State(app): State<Arc<App>>, Path(check): Path<String>, _: NoParameters) -> Answer {
+    match check.as_str() {
+        "live" => Ok(Json(Health { status: "live", outages: vec![] }).into_response()),
+        "ready" => ready(&app).await,
+        _ => Err(Problem::no_such_path()),
+    }
+}
+
+/// Unready is this instance's own state. An outage that all instances share would take all of them out of service,
+/// and with them the answer that says what is wrong.
+async fn ready(app: &App) -> Answer {
+    if app.is_draining() {
+        return Err(unready("this instance is shutting down"));
+    }
+    let outages = match app.store.schema().await {
+        Ok(_) => vec![],
+        Err(error @ StoreError::Schema { .. }) => return Err(unready(&error.to_string())),
+        Err(error) => {
+            tracing::warn!(%error, "the database is away");
+            vec!["database"]
+        }
+    };
+    Ok(Json(Health { status: "ready", outages }).into_response())
+}
+
+fn unready(detail: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "This instance is not ready", detail)
+}

@@ -1,0 +1,4 @@
+//! The two hosts: Azure Functions, which calls us, and none, where we call ourselves.
+
+pub mod invocation;
+pub mod standalone;

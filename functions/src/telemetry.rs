@@ -1,0 +1,26 @@
+//! Where the log goes: stdout, one line a record. The Functions host takes every line on stderr for an error.
+
+use std::io::{self, IsTerminal};
+use tracing_subscriber::{EnvFilter, fmt};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For machines: JSON.
+    Json,
+    /// For a person at a terminal.
+    Readable,
+}
+
+/// Sets up the log of this process, once. `filter` is in the form of `RUST_LOG`.
+pub fn start(form: Form, filter: &str) {
+    let filter = EnvFilter::new(filter);
+    let log = fmt().with_env_filter(filter).with_writer(io::stdout);
+    match form {
+        Form::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+        Form::Readable => log.compact().with_target(false).with_ansi(io::stdout().is_terminal()).init(),
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "panicked: {}", panic.payload_as_str().unwrap_or("no message"));
+    }));
+}

@@ -1,0 +1,69 @@
+//! One attempt to tell one recipient, and the record of how it ended.
+
+use crate::{
+    app::App,
+    domain::{
+        delivery::{Attempt, Delivery, Outcome},
+        timestamp::Timestamp,
+    },
+    store::AttemptRecord,
+};
+use std::{sync::Arc, time::Duration};
+
+/// How often a record is tried again while the store is away; after that the lease's end makes the attempt unknown.
+const RECORD_TRIES: u32 = 5;
+
+/// Makes the attempt in the background, when one of the places for it is free.
+pub fn start(app: &Arc<App>, delivery: Delivery, lease_until: Timestamp) {
+    let here = Arc::clone(app);
+    app.background.spawn(async move {
+        let Ok(_place) = here.attempts.acquire().await else { return };
+        attempt(&here, delivery, lease_until).await;
+    });
+}
+
+/// Makes the attempt, if there is time left in the lease, and records it.
+pub async fn attempt(app: &App, delivery: Delivery, lease_until: Timestamp) {
+    // Half of the lease is kept for the record.
+    let time = lease_until.since(app.now()) / 2;
+    if time.is_zero() {
+        return;
+    }
+    let ended = match (app.channels.get(&delivery.channel), delivery.notification()) {
+        (Some(channel), Some(notification)) => match tokio::time::timeout(time, channel.deliver(&notification)).await {
+            Ok(ended) => ended,
+            Err(_) => Attempt::Transient { reason: "the channel did not answer in time".into() },
+        },
+        (None, _) => Attempt::Permanent { reason: format!("the channel {} is not configured", delivery.channel) },
+        (_, None) => Attempt::Permanent { reason: "the event is nothing to tell".into() },
+    };
+    let now = app.now();
+    let outcome = delivery.settle(ended, now, fastrand::f64());
+    tell(&delivery, &outcome);
+    let retrying = matches!(outcome, Outcome::Retrying { .. });
+    record(app, AttemptRecord { delivery: delivery.id, attempt: delivery.attempt, at: now, outcome }).await;
+    if retrying {
+        app.sweep_bell.notify_one();
+    }
+}
+
+fn tell(delivery: &Delivery, outcome: &Outcome) {
+    let (order, channel, attempt) = (delivery.received.event.order_id, delivery.channel.as_str(), delivery.attempt);
+    match outcome {
+        Outcome::Succeeded { .. } => tracing::debug!(%order, channel, attempt, "told the customer"),
+        Outcome::Retrying { reason, next_attempt_at } => {
+            tracing::warn!(%order, channel, attempt, reason, next = %next_attempt_at, "could not tell the customer, will try again");
+        }
+        Outcome::Failed { reason } => tracing::error!(%order, channel, attempt, reason, "could not tell the customer"),
+    }
+}
+
+async fn record(app: &App, record: AttemptRecord) {
+    for tries in 1..=RECORD_TRIES {
+        match app.store.record_attempt(record.clone()).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(%error, delivery = %record.delivery, tries, "an attempt could not be recorded"),
+        }
+        tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(tries)).await;
+    }
+}

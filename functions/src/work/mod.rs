@@ -1,0 +1,6 @@
+//! What goes on behind the requests: publishing, telling, and taking up what was left.
+
+pub mod deliver;
+pub mod notify;
+pub mod relay;
+pub mod sweep;

@@ -1,0 +1,82 @@
+//! From a message to durable rows: after that the message is not needed any more.
+
+use super::deliver;
+use crate::{
+    app::App,
+    domain::{
+        delivery::Delivery,
+        event::{Event, Received},
+        retry::Backoff,
+    },
+    store::{Accepted, Receipt, RejectedMessage, Result, StoreError},
+};
+use std::{sync::Arc, time::Duration};
+
+/// While the store is away an invocation waits here: a failed one would come back at once and burn its deliveries.
+const PATIENCE: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// The event is marked received and its deliveries are written.
+    Accepted,
+    /// Nobody will ever understand it; it is kept, raw, for this reason.
+    Rejected(String),
+}
+
+/// Takes one message in. An error means that the store stayed away: the message is needed again.
+pub async fn take(app: &Arc<App>, body: &[u8], message_id: Option<&str>, delivery_count: u32) -> Result<Taken> {
+    let reason = match Event::parse(body) {
+        Ok(received) => match patiently(app, || accept(app, &received)).await? {
+            Accepted::Deliveries(_) => return Ok(Taken::Accepted),
+            Accepted::UnknownEvent => "the message tells of an event that was never written here".to_owned(),
+        },
+        Err(fault) => fault.to_string(),
+    };
+    let message = RejectedMessage {
+        message_id: message_id.map(str::to_owned),
+        body: body.to_vec(),
+        reason: reason.clone(),
+        delivery_count,
+        at: app.now(),
+    };
+    patiently(app, || app.store.reject(message.clone())).await?;
+    tracing::error!(message = message_id, reason, "rejected a message");
+    Ok(Taken::Rejected(reason))
+}
+
+/// Writes the rows of an event and starts the attempts at those that are new.
+pub async fn accept(app: &Arc<App>, received: &Received) -> Result<Accepted> {
+    let now = app.now();
+    let lease_until = now.plus(app.settings.lease);
+    let deliveries = app.deliveries_for(received);
+    let event = (received.event.order_id, received.event.sequence);
+    let accepted = app.store.receive(Receipt { event, deliveries: deliveries.clone(), at: now, lease_until }).await?;
+    if let Accepted::Deliveries(inserted) = &accepted {
+        for new in deliveries.into_iter().filter(|delivery| inserted.contains(&delivery.id)) {
+            let (channel, recipient) = (new.channel, new.recipient);
+            let delivery = Delivery { id: new.id, channel, recipient, attempt: 1, received: received.clone() };
+            deliver::start(app, delivery, lease_until);
+        }
+    }
+    Ok(accepted)
+}
+
+async fn patiently<T, F: Future<Output = Result<T>>>(app: &App, attempt: impl Fn() -> F) -> Result<T> {
+    let until = tokio::time::Instant::now() + app.settings.notify_patience;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match attempt().await {
+            Err(error @ (StoreError::Broken(_) | StoreError::Schema { .. })) => return Err(error),
+            Err(error) => {
+                let wait = PATIENCE.after(tries, fastrand::f64());
+                if tokio::time::Instant::now() + wait > until {
+                    return Err(error);
+                }
+                tracing::warn!(%error, tries, "a message waits for the store");
+                tokio::time::sleep(wait).await;
+            }
+            done => return done,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Takes up what was left: by a process that died, by a bus that was away, by time.
+
+use super::{deliver, notify, relay};
+use crate::{
+    app::App,
+    domain::timestamp::Timestamp,
+    store::{Accepted, Expired, Expiry, Result},
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// Rows of one kind that one claim takes, and claims that one run makes: a run's work is bounded.
+const BATCH: u32 = 100;
+const CLAIMS: usize = 10;
+/// Two runs of one process are at least so far apart, however much is due.
+const LEAST_SLEEP: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    pub published: usize,
+    pub attempted: usize,
+    pub handed_over: usize,
+    pub expired: Expired,
+    pub next_due: Option<Timestamp>,
+}
+
+impl Report {
+    fn found_nothing(&self) -> bool {
+        self.published + self.attempted + self.handed_over == 0 && self.expired == Expired::default()
+    }
+}
+
+/// Sweeps until the token is cancelled; sleeps until the next due time it knows of, and never longer than the setting:
+/// a row that another process left is met at most so late.
+pub async fn run(app: &Arc<App>, stop: &CancellationToken) {
+    loop {
+        let sleep = match once(app).await {
+            Ok(report) => report.next_due.map_or(Duration::MAX, |due| due.since(app.now())),
+            Err(error) => {
+                tracing::warn!(%error, "the sweep cannot use the store");
+                app.settings.sweep_max_sleep
+            }
+        };
+        let sleep = sleep.max(LEAST_SLEEP).min(app.settings.sweep_max_sleep);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(sleep) => {}
+            () = app.sweep_bell.notified() => tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LEAST_SLEEP) => {}
+            },
+        }
+    }
+}
+
+/// One run. Safe on many instances at once: rows are leased, and what is done twice is harmless.
+pub async fn once(app: &Arc<App>) -> Result<Report> {
+    let mut report = Report::default();
+    if let Some(bus) = app.bus.as_deref() {
+        report.published = relay::drain(app, bus, &CancellationToken::new()).await?;
+    }
+    report.handed_over = hand_over(app, app.now().minus(app.settings.unreceived_after)).await?;
+    report.attempted = retry_deliveries(app).await?;
+    let now = app.now();
+    report.expired = app.store.expire(Expiry { now, events_before: now.minus(app.settings.retention), limit: BATCH * 10 }).await?;
+    report.next_due = app.store.next_due().await?;
+    if report.found_nothing() {
+        tracing::debug!("swept: nothing was left");
+    } else {
+        let Report { published, attempted, handed_over, expired, .. } = &report;
+        tracing::info!(published, attempted, handed_over, expired_keys = expired.keys, expired_events = expired.events, "swept");
+    }
+    Ok(report)
+}
+
+/// Gives Notify the events that were published before `before` and that nobody received: the topic's other
+/// subscribers have them, so they are not sent again.
+pub async fn hand_over(app: &Arc<App>, before: Timestamp) -> Result<usize> {
+    let mut handed_over = 0;
+    for _ in 0..CLAIMS {
+        let unreceived = app.store.unreceived(before, BATCH).await?;
+        if unreceived.is_empty() {
+            break;
+        }
+        for received in &unreceived {
+            if matches!(notify::accept(app, received).await?, Accepted::Deliveries(_)) {
+                handed_over += 1;
+            }
+        }
+    }
+    Ok(handed_over)
+}
+
+async fn retry_deliveries(app: &Arc<App>) -> Result<usize> {
+    let mut attempted = 0;
+    for _ in 0..CLAIMS {
+        let now = app.now();
+        let claimed = app.store.claim_deliveries(BATCH, now, app.settings.lease).await?;
+        if claimed.is_empty() {
+            break;
+        }
+        attempted += claimed.len();
+        let lease_until = now.plus(app.settings.lease);
+        let mut attempts = tokio::task::JoinSet::new();
+        for delivery in claimed {
+            let app = Arc::clone(app);
+            attempts.spawn(async move {
+                let Ok(_place) = app.attempts.acquire().await else { return };
+                deliver::attempt(&app, delivery, lease_until).await;
+            });
+        }
+        attempts.join_all().await;
+    }
+    Ok(attempted)
+}
