@@ -70,9 +70,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             default_channels: vec!["log".into()],
-            idempotency: Duration::from_secs(24 * 3600),
-            retention: Duration::from_secs(30 * 24 * 3600),
-            unreceived_after: Duration::from_secs(15 * 60),
+            idempotency: Duration::from_hours(24),
+            retention: Duration::from_hours(720),
+            unreceived_after: Duration::from_mins(15),
             lease: Duration::from_secs(30),
             sweep_max_sleep: Duration::from_secs(30),
             notify_patience: Duration::from_secs(45),

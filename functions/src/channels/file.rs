@@ -77,7 +77,7 @@ impl Channel for JsonLines {
             order_id: notification.order_id,
             news: notification.news,
             attempt: notification.attempt,
-            trace_id: notification.trace.map(|trace| trace.id()),
+            trace_id: notification.trace.map(super::super::domain::trace::Trace::id),
             text: &text,
         };
         let written = serde_json::to_vec(&line).map_err(io::Error::from).and_then(|mut json| {

@@ -49,6 +49,8 @@ fn unescape(quoted: &str) -> Result<String, NotAKey> {
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {
+    /// # Panics
+    /// Never: no member of a new order can fail to serialize.
     pub fn of(order: &NewOrder) -> Self {
         #[expect(clippy::expect_used, reason = "a new order holds only strings, integers and string-keyed maps")]
         let meaning = serde_json::to_vec(order).expect("a new order is always JSON");

@@ -11,11 +11,11 @@ pub struct Backoff {
 }
 
 /// Publishing: never given up, as the event is committed.
-pub const PUBLISH: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(60) };
+pub const PUBLISH: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_mins(1) };
 /// Telling the customer.
-pub const DELIVER: Backoff = Backoff { first: Duration::from_secs(2), longest: Duration::from_secs(3600) };
+pub const DELIVER: Backoff = Backoff { first: Duration::from_secs(2), longest: Duration::from_hours(1) };
 /// A notification that could not be delivered within this time of its event has failed.
-pub const HORIZON: Duration = Duration::from_secs(24 * 3600);
+pub const HORIZON: Duration = Duration::from_hours(24);
 
 impl Backoff {
     /// The wait after the `attempt`-th failure (from 1); `draw` is a random number from 0 to 1.
@@ -35,10 +35,10 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest_and_are_never_less_than_half() {
-        let backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
+        let backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_mins(1) };
         assert_eq!(backoff.after(1, 1.0), Duration::from_secs(1));
         assert_eq!(backoff.after(1, 0.0), Duration::from_millis(500));
         assert_eq!(backoff.after(4, 1.0), Duration::from_secs(8));
-        assert_eq!(backoff.after(u32::MAX, 1.0), Duration::from_secs(60));
+        assert_eq!(backoff.after(u32::MAX, 1.0), Duration::from_mins(1));
     }
 }

@@ -33,11 +33,13 @@ impl Timestamp {
         if (Self::MIN_MILLIS..=Self::MAX_MILLIS).contains(&millis) { Ok(Self(millis)) } else { Err(NotATimestamp) }
     }
 
+    #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.0.saturating_add(millis))
     }
 
+    #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.0.saturating_sub(millis))

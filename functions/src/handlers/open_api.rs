@@ -1,4 +1,4 @@
-//! `GET /api/openapi.json`: what the functions take and answer, as OpenAPI 3.1.
+//! `GET /api/openapi.json`: what the functions take and answer, as `OpenAPI` 3.1.
 
 use super::{Answer, health::Health, request::NoParameters};
 use crate::{

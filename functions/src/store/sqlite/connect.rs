@@ -1,4 +1,4 @@
-//! Connections, the pool of readers, and what SQLite's errors mean to us.
+//! Connections, the pool of readers, and what `SQLite`'s errors mean to us.
 
 use super::super::{Result, StoreError};
 use crate::domain::{id::OrderId, order::Stored, timestamp::Timestamp};
@@ -119,11 +119,11 @@ pub(super) fn moment_or_none(row: &SqliteRow, column: usize) -> Result<Option<Ti
     Ok(millis.map(Timestamp::from_millis))
 }
 
-pub(super) fn text<'row>(row: &'row SqliteRow, column: usize) -> Result<&'row str> {
+pub(super) fn text(row: &SqliteRow, column: usize) -> Result<&str> {
     row.try_get(column).map_err(|error| fault(&error))
 }
 
-pub(super) fn text_or_none<'row>(row: &'row SqliteRow, column: usize) -> Result<Option<&'row str>> {
+pub(super) fn text_or_none(row: &SqliteRow, column: usize) -> Result<Option<&str>> {
     row.try_get(column).map_err(|error| fault(&error))
 }
 

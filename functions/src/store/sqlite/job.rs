@@ -20,7 +20,7 @@ pub(super) type Add = Task<(Addition, Timestamp), Added>;
 
 /// The frequent kinds are known by name, since many of them can be done in one statement.
 pub(super) enum Job {
-    Add(Add),
+    Add(Box<Add>),
     Receive(Task<Receipt, Accepted>),
     Record(Task<AttemptRecord, ()>),
     Other(Box<dyn Other>),

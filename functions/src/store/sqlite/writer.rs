@@ -39,7 +39,7 @@ impl Writer {
     }
 
     pub(super) async fn add_order(&self, addition: Addition, now: Timestamp) -> Result<Added> {
-        self.submit((addition, now), Job::Add).await
+        self.submit((addition, now), |task| Job::Add(Box::new(task))).await
     }
 
     pub(super) async fn receive(&self, receipt: Receipt) -> Result<Accepted> {
