@@ -18,16 +18,17 @@ use std::{
 };
 
 /// Rows a statement takes; each size has a text of its own in the statement cache.
-const ROWS: usize = 64;
+pub(super) const ROWS: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+pub(super) enum Kind {
     Keys,
     Add,
     AddWithKey,
     Receive,
     Deliver,
     Record,
+    Publish,
 }
 
 impl Kind {
@@ -40,6 +41,7 @@ impl Kind {
             Self::Add => format!("{}; {}", orders(), events()),
             Self::AddWithKey => format!("{}; {}; {}", orders(), events(), repeat(orders::INSERT_KEY, rows)),
             Self::Receive => repeat(outbox::MARK_RECEIVED, rows),
+            Self::Publish => repeat(outbox::MARK_PUBLISHED, rows),
             Self::Deliver => repeat(deliveries::INSERT, rows),
             Self::Record => format!("{}; {}", repeat(deliveries::INSERT_ATTEMPT, rows), repeat(deliveries::SETTLE, rows)),
         }
@@ -49,12 +51,15 @@ impl Kind {
 /// A statement around a list of rows: what stands before, each row, what stands behind.
 pub(super) type Around = (&'static str, &'static str, &'static str);
 
+/// A refused row rolls the whole transaction back, which we would do anyway: so told, SQLite keeps no journal of the
+/// statement, and need not remember each page that it touches.
 fn repeat((before, row, behind): Around, rows: usize) -> String {
+    let before = before.replacen("INSERT INTO", "INSERT OR ROLLBACK INTO", 1).replacen("UPDATE ", "UPDATE OR ROLLBACK ", 1);
     format!("{before} {}{behind}", vec![row; rows].join(", "))
 }
 
 /// One statement text for each kind and size, made once. It may open and close the transaction as well.
-fn text(kind: Kind, rows: usize, begin: bool, commit: bool) -> Arc<str> {
+pub(super) fn text(kind: Kind, rows: usize, begin: bool, commit: bool) -> Arc<str> {
     type Texts = HashMap<(Kind, usize, bool, bool), Arc<str>>;
     static TEXTS: LazyLock<Mutex<Texts>> = LazyLock::new(Mutex::default);
     let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,7 +167,7 @@ impl Batch {
         self.begun = true;
         let mut arguments = SqliteArguments::default();
         match kind {
-            Kind::Keys | Kind::Deliver => return Err(broken("not a kind of write")),
+            Kind::Keys | Kind::Deliver | Kind::Publish => return Err(broken("not a kind of write")),
             Kind::Add | Kind::AddWithKey => bind_additions(&mut arguments, jobs, members).map_err(broken)?,
             Kind::Receive => return receive(connection, jobs, members, (begin, commit)).await,
             Kind::Record => bind_records(&mut arguments, jobs, members).map_err(broken)?,
@@ -186,7 +191,7 @@ fn key_of(job: &Job) -> Option<&str> {
     }
 }
 
-async fn fetch(connection: &mut SqliteConnection, sql: Arc<str>, arguments: SqliteArguments) -> Result<Vec<SqliteRow>> {
+pub(super) async fn fetch(connection: &mut SqliteConnection, sql: Arc<str>, arguments: SqliteArguments) -> Result<Vec<SqliteRow>> {
     sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await.map_err(|error| fault(&error))
 }
 

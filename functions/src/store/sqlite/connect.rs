@@ -22,6 +22,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(BUSY)
         .synchronous(SqliteSynchronous::Full)
+        .pragma("temp_store", "memory")
         .disable_statement_logging()
 }
 

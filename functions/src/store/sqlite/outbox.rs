@@ -2,7 +2,7 @@
 
 use super::{
     super::{EventKey, Leased, Receipt, Result},
-    bulk::Around,
+    bulk::{self, Around},
     connect::{broken, fault, moment, number, text, text_or_none, uuid},
     orders,
 };
@@ -25,8 +25,22 @@ pub(super) const INSERT: Around = (
     "",
 );
 
-pub(super) const MARK_RECEIVED: Around =
-    ("UPDATE outbox SET received_at = ? WHERE received_at IS NULL AND (order_id, sequence) IN (VALUES", "(?, ?)", ")");
+/// A list of more than one row is read through a sub-select: SQLite would not search the key for a bare `IN (VALUES …)`.
+pub(super) const MARK_RECEIVED: Around = (
+    "UPDATE outbox
+     SET received_at = ?
+     WHERE received_at IS NULL AND (order_id, sequence) IN (SELECT column1, column2 FROM (VALUES",
+    "(?, ?)",
+    "))",
+);
+
+pub(super) const MARK_PUBLISHED: Around = (
+    "UPDATE outbox
+     SET published_at = ?, lease_until = NULL, last_error = NULL
+     WHERE published_at IS NULL AND (order_id, sequence) IN (SELECT column1, column2 FROM (VALUES",
+    "(?, ?)",
+    "))",
+);
 
 pub(super) fn bind(arguments: &mut SqliteArguments, event: &Event) -> std::result::Result<(), BoxDynError> {
     arguments.add(event.order_id.0.as_bytes().as_slice())?;
@@ -96,18 +110,19 @@ pub(super) fn event(row: &SqliteRow) -> Result<Event> {
 }
 
 pub(super) async fn mark_published(connection: &mut SqliteConnection, events: &[EventKey], at: Timestamp) -> Result<()> {
+    for chunk in events.chunks(bulk::ROWS) {
+        let mut arguments = SqliteArguments::default();
+        bind_published(&mut arguments, chunk, at).map_err(broken)?;
+        bulk::fetch(connection, bulk::text(bulk::Kind::Publish, chunk.len(), false, false), arguments).await?;
+    }
+    Ok(())
+}
+
+fn bind_published(arguments: &mut SqliteArguments, events: &[EventKey], at: Timestamp) -> std::result::Result<(), BoxDynError> {
+    arguments.add(at.millis())?;
     for (order, sequence) in events {
-        sqlx::query(
-            "UPDATE outbox
-             SET published_at = ?, lease_until = NULL, last_error = NULL
-             WHERE order_id = ? AND sequence = ? AND published_at IS NULL",
-        )
-        .bind(at.millis())
-        .bind(order.0.as_bytes().as_slice())
-        .bind(*sequence)
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| fault(&error))?;
+        arguments.add(order.0.as_bytes().as_slice())?;
+        arguments.add(*sequence)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 -- One row an event, written in the transaction that changed the order.
+-- Foreign keys are checked by the commit: checked by each statement, they would cost a journal of the statement.
 CREATE TABLE outbox (
-    order_id        BLOB    NOT NULL REFERENCES orders (id),
+    order_id        BLOB    NOT NULL REFERENCES orders (id) DEFERRABLE INITIALLY DEFERRED,
     sequence        INTEGER NOT NULL, -- the order's version that the event tells of
     id              BLOB    NOT NULL CHECK (length(id) = 16),
     kind            TEXT    NOT NULL,

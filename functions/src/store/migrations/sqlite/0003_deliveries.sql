@@ -11,14 +11,14 @@ CREATE TABLE deliveries (
     lease_until     INTEGER,
     created_at      INTEGER NOT NULL,
     UNIQUE (order_id, sequence, channel, recipient),
-    FOREIGN KEY (order_id, sequence) REFERENCES outbox (order_id, sequence) ON DELETE CASCADE
+    FOREIGN KEY (order_id, sequence) REFERENCES outbox (order_id, sequence) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE state = 'pending';
 
 -- One row for each attempt that ended, or that was found to have ended unseen.
 CREATE TABLE delivery_attempts (
-    delivery_id     BLOB    NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    delivery_id     BLOB    NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     attempt         INTEGER NOT NULL,
     at              INTEGER NOT NULL,
     outcome         TEXT    NOT NULL CHECK (outcome IN ('succeeded', 'retrying', 'failed', 'unknown', 'abandoned')),
