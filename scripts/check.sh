@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Everything that CI checks, step by step with its time. A missing tool is said loudly, and fails in CI.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() {
+  local title=$1 begin=$SECONDS
+  shift
+  printf '\n== %s: %s\n' "$title" "$*"
+  "$@"
+  printf -- '-- %s took %s s\n' "$title" "$((SECONDS - begin))"
+}
+
+needs() {
+  if command -v "$1" >/dev/null; then return 0; fi
+  printf '\n!! %s is not installed, so its check was NOT made (%s)\n' "$1" "$2" >&2
+  [ "${CI:-}" = true ] && exit 1
+  return 1
+}
+
+# The advisory database is fetched over the network; where it cannot be had, the other checks still are.
+dependencies() {
+  cargo deny --config .deny.toml --all-features check bans licenses sources
+  if cargo deny --config .deny.toml --all-features fetch db 2>/dev/null; then
+    cargo deny --config .deny.toml --all-features check --disable-fetch advisories
+  else
+    echo '!! the advisory database cannot be fetched here: advisories were NOT checked' >&2
+  fi
+}
+
+# The command in the README's section on tests, as it stands there.
+readme_test_command() {
+  sed -n '/^## Test$/,/^## /s/^    \(cargo test.*\)$/\1/p' README.md
+}
+
+step 'Format' cargo fmt --all --check
+step 'Lint' cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+read -r -a test_command <<<"$(readme_test_command)"
+[ "${test_command[*]:-}" = 'cargo test' ] || { echo 'README.md names no test command' >&2; exit 1; }
+step 'Test' "${test_command[@]}" --locked
+RUSTDOCFLAGS='-D warnings' step 'Documentation' cargo doc --workspace --no-deps --document-private-items --locked
+if needs cargo-deny 'cargo install --locked cargo-deny'; then step 'Dependencies' dependencies; fi
+if needs shellcheck 'apt-get install shellcheck'; then step 'Scripts' shellcheck scripts/*.sh .ci/run; fi
+printf '\nall checks passed in %s s\n' "$SECONDS"
