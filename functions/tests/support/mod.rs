@@ -3,6 +3,7 @@
 pub mod channel;
 pub mod client;
 pub mod clock;
+pub mod process;
 
 use channel::Recorder;
 use clock::ManualClock;
