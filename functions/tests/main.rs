@@ -3,6 +3,13 @@
 
 mod bindings;
 mod boundaries;
+mod change_order;
+mod create_order;
+mod get_and_list_orders;
+mod idempotency;
+mod refusals;
+mod relay_and_notify;
+mod store_promises;
 mod support;
 mod survives_kill;
 mod walkthrough;

@@ -1,0 +1,272 @@
+//! From the outbox to the customer: order, repeats, failures and what is left for the sweep.
+
+use crate::support::{Service, client::order};
+use orders::{
+    app::{App, Settings},
+    bus::{Bus, BusError, Message},
+    channels::Channels,
+    domain::{delivery::Attempt, event::Event},
+    store,
+    work::{notify, relay},
+};
+use serde_json::{Value, json};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// A bus that is away while the test says so, and writes down what it took.
+#[derive(Debug, Default)]
+struct Flaky {
+    away: AtomicBool,
+    taken: std::sync::Mutex<Vec<Message>>,
+}
+
+#[async_trait::async_trait]
+impl Bus for Flaky {
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BusError>> {
+        let take = |message: Message| {
+            if self.away.load(Ordering::SeqCst) {
+                return Err(BusError("away".into()));
+            }
+            self.taken.lock().unwrap().push(message);
+            Ok(())
+        };
+        messages.into_iter().map(take).collect()
+    }
+}
+
+fn transient() -> Attempt {
+    Attempt::Transient { reason: "busy".into() }
+}
+
+async fn entries(service: &Service, id: &str) -> Vec<Value> {
+    service.get(&format!("/api/orders/{id}/timeline")).await.json()["entries"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn the_events_of_an_order_leave_in_the_order_of_its_versions_whatever_fails() {
+    let service = Service::start().await;
+    let flaky = Arc::new(Flaky::default());
+    let id = service.place().await;
+    service.patch(&id, 1, &json!({ "status": "confirmed" })).await;
+    flaky.away.store(true, Ordering::SeqCst);
+    let stop = CancellationToken::new();
+    assert_eq!(relay::drain(&service.app, flaky.as_ref(), &stop).await.unwrap(), 0);
+    // The first event waits for its next attempt, and the second for the first.
+    flaky.away.store(false, Ordering::SeqCst);
+    assert_eq!(relay::drain(&service.app, flaky.as_ref(), &stop).await.unwrap(), 0);
+    service.clock.advance(Duration::from_secs(1));
+    service.patch(&id, 2, &json!({ "status": "shipped" })).await;
+    assert_eq!(relay::drain(&service.app, flaky.as_ref(), &stop).await.unwrap(), 3);
+    let sequences: Vec<u32> =
+        flaky.taken.lock().unwrap().iter().map(|message| Event::parse(&message.body).unwrap().event.sequence).collect();
+    assert_eq!(sequences, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_message_that_comes_again_tells_nobody_again() {
+    let service = Service::start().await;
+    let id = service.place().await;
+    service.relay().await;
+    let delivered = service.subscription.receive().await;
+    for count in 1..=3 {
+        let taken = notify::take(&service.app, &delivered.message.body, None, count).await.unwrap();
+        assert_eq!(taken, notify::Taken::Accepted);
+        service.settled().await;
+    }
+    assert_eq!(service.channel.told().len(), 1);
+    assert_eq!(service.timeline(&id).await.iter().filter(|kind| *kind == "event.received").count(), 1);
+}
+
+#[tokio::test]
+async fn a_transient_failure_is_tried_again_later_with_the_same_token() {
+    let service = Service::start().await;
+    let id = service.place().await;
+    service.channel.answer_next([transient()]);
+    service.relay().await;
+    service.receive(1).await;
+    let retrying = entries(&service, &id).await.pop().unwrap();
+    assert_eq!(
+        (retrying["kind"].as_str(), retrying["reason"].as_str(), retrying["attempt"].as_u64()),
+        (Some("delivery.retrying"), Some("busy"), Some(1))
+    );
+    assert!(retrying["nextAttemptAt"].as_str().unwrap() > retrying["at"].as_str().unwrap());
+
+    assert_eq!(service.sweep().await.attempted, 0, "not before its time");
+    service.clock.advance(Duration::from_secs(2));
+    assert_eq!(service.sweep().await.attempted, 1);
+    let told = service.channel.told();
+    assert_eq!((told.len(), told[0].delivery, told[1].attempt), (2, told[1].delivery, 2));
+    assert_eq!(service.timeline(&id).await.last().unwrap(), "delivery.succeeded");
+}
+
+#[tokio::test]
+async fn a_permanent_failure_is_recorded_and_not_tried_again() {
+    let service = Service::start().await;
+    let id = service.place().await;
+    service.channel.answer_next([Attempt::Permanent { reason: "no such address".into() }]);
+    service.relay().await;
+    service.receive(1).await;
+    service.clock.advance(Duration::from_hours(48));
+    service.sweep().await;
+    let failed = entries(&service, &id).await.pop().unwrap();
+    assert_eq!((failed["kind"].as_str(), failed["reason"].as_str()), (Some("delivery.failed"), Some("no such address")));
+    assert_eq!(service.channel.told().len(), 1);
+}
+
+#[tokio::test]
+async fn retries_end_a_day_after_the_event() {
+    let service = Service::start().await;
+    let id = service.place().await;
+    service.channel.answer_next(std::iter::repeat_with(transient).take(200));
+    service.relay().await;
+    service.receive(1).await;
+    for _ in 0..60 {
+        service.clock.advance(Duration::from_hours(1));
+        service.sweep().await;
+    }
+    let last = entries(&service, &id).await.pop().unwrap();
+    assert_eq!(last["kind"], "delivery.failed");
+    assert!(last["reason"].as_str().unwrap().starts_with("busy (given up after "), "{last}");
+}
+
+#[tokio::test]
+async fn placed_shipped_and_cancelled_are_news_and_the_rest_is_not() {
+    let service = Service::start().await;
+    let shipped = service.place().await;
+    for (version, status) in [(1, "confirmed"), (2, "shipped"), (3, "delivered")] {
+        service.patch(&shipped, version, &json!({ "status": status })).await;
+    }
+    let cancelled = service.place().await;
+    service.cancel(&cancelled, 1, &json!({ "reason": "staff" })).await;
+    let events = service.relay().await;
+    assert_eq!(events, 6);
+    service.receive(events).await;
+    let news = |id: &str| -> Vec<String> {
+        service.channel.told().into_iter().filter(|told| told.order.to_string() == id).map(|told| told.news).collect()
+    };
+    assert_eq!(news(&shipped), ["created", "shipped"]);
+    assert_eq!(news(&cancelled), ["created", "cancelled"]);
+}
+
+#[tokio::test]
+async fn an_orders_own_channels_come_before_the_default_ones() {
+    let service = Service::with(Settings { default_channels: vec![], ..Settings::default() }).await;
+    for (channels, told) in [(None, 0), (Some(json!([])), 0), (Some(json!(["recorder"])), 1)] {
+        let mut body = order();
+        if let Some(channels) = channels {
+            body["notify"] = json!({ "channels": channels });
+        }
+        service.post("/api/orders", &[], &body).await;
+        service.relay().await;
+        service.receive(1).await;
+        assert_eq!(service.channel.told().len(), told);
+    }
+}
+
+#[tokio::test]
+async fn a_channel_that_is_not_configured_any_more_fails_and_says_so() {
+    let service = Service::start().await;
+    let mut body = order();
+    body["notify"] = json!({ "channels": ["recorder"] });
+    let id = service.post("/api/orders", &[], &body).await.json()["id"].as_str().unwrap().to_owned();
+    let store = store::open_sqlite(&service.folder.path().join("orders.sqlite"));
+    let later = Arc::new(App::new(store, None, Channels::default(), Arc::clone(&service.clock) as _, Settings::default()));
+    service.relay().await;
+    let message = service.subscription.receive().await.message;
+    notify::take(&later, &message.body, None, 1).await.unwrap();
+    later.background.close();
+    later.background.wait().await;
+    let failed = entries(&service, &id).await.pop().unwrap();
+    assert_eq!(failed["reason"], "the channel recorder is not configured");
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_is_kept_raw_with_its_reason_and_never_fails() {
+    let service = Service::start().await;
+    service.place().await;
+    service.relay().await;
+    let good: Value = serde_json::from_slice(&service.subscription.receive().await.message.body).unwrap();
+    let changed = |name: &str, value: Value| {
+        let mut event = good.clone();
+        event[name] = value;
+        event.to_string()
+    };
+    let mut stranger = good.clone();
+    let unknown = "01a20e84-231a-7311-b976-c30bdc517d87";
+    stranger["subject"] = json!(unknown);
+    stranger["data"]["id"] = json!(unknown);
+    for (body, hint) in [
+        ("not json".to_owned(), "is not an event"),
+        ("{}".to_owned(), "missing field"),
+        (changed("type", json!("com.ordermanagement.order.lost.v1")), "a type that is not known"),
+        (changed("specversion", json!("2.0")), "specversion"),
+        (changed("sequence", json!("0000000009")), "another order or version"),
+        (changed("data", json!({ "id": 1 })), "data that is not an order"),
+        (stranger.to_string(), "never written here"),
+    ] {
+        let taken = notify::take(&service.app, body.as_bytes(), Some("m-1"), 3).await.unwrap();
+        let notify::Taken::Rejected(reason) = taken else { panic!("{body} was accepted") };
+        assert!(reason.contains(hint), "{reason}");
+        assert!(!reason.contains("Ada"), "{reason}");
+    }
+    assert!(service.channel.told().is_empty());
+    let later = changed("tenant", json!({ "added": "by a later version" }));
+    assert_eq!(notify::take(&service.app, later.as_bytes(), None, 1).await.unwrap(), notify::Taken::Accepted);
+}
+
+#[tokio::test]
+async fn the_trace_of_the_request_reaches_the_attempt() {
+    let service = Service::start().await;
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    service.post("/api/orders", &[("traceparent", traceparent)], &order()).await;
+    service.relay().await;
+    service.receive(1).await;
+    assert_eq!(service.channel.told()[0].trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_received_goes_to_notify_and_never_to_the_topic_again() {
+    let service = Service::start().await;
+    let id = service.place().await;
+    service.relay().await;
+    // The subscription loses it.
+    service.subscription.receive().await;
+    service.clock.advance(Duration::from_mins(15));
+    assert_eq!(service.sweep().await.handed_over, 0);
+    service.clock.advance(Duration::from_millis(1));
+    let report = service.sweep().await;
+    assert_eq!((report.handed_over, report.published), (1, 0));
+    assert_eq!(service.timeline(&id).await, ["order.created", "event.published", "event.received", "delivery.succeeded"]);
+    assert_eq!(service.sweep().await.handed_over, 0);
+}
+
+#[tokio::test]
+async fn the_sweep_publishes_what_a_dead_process_left_leased() {
+    let service = Service::start().await;
+    service.place().await;
+    let leased = service.app.store.claim_events(10, service.app.now(), Duration::from_secs(30)).await.unwrap();
+    assert_eq!(leased.len(), 1);
+    assert_eq!(service.sweep().await.published, 0);
+    service.clock.advance(Duration::from_secs(30));
+    assert_eq!(service.sweep().await.published, 1);
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_an_invocation_waits_and_then_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start().await;
+    service.place().await;
+    service.relay().await;
+    let message = service.subscription.receive().await.message;
+    let away = store::open_sqlite(&folder.path().join("no-such-folder/orders.sqlite"));
+    let settings = Settings { notify_patience: Duration::from_millis(600), ..Settings::default() };
+    let app = Arc::new(App::new(away, None, Channels::default(), Arc::clone(&service.clock) as _, settings));
+    let error = notify::take(&app, &message.body, None, 1).await.unwrap_err();
+    assert!(matches!(error, store::StoreError::Unavailable(_)), "{error}");
+}
