@@ -4,9 +4,13 @@
 mod bindings;
 mod boundaries;
 mod change_order;
+mod commands;
 mod create_order;
+mod functions_host;
 mod get_and_list_orders;
 mod idempotency;
+mod open_api;
+mod order_properties;
 mod refusals;
 mod relay_and_notify;
 mod store_promises;

@@ -1,0 +1,136 @@
+//! The real binary: what it says, what it refuses, how it ends.
+
+use crate::support::{
+    client::order,
+    process::{self, Process},
+};
+use orders::config::SETTINGS;
+use serde_json::{Value, json};
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_orders")).args(arguments).env_clear().envs(settings.iter().copied()).output().unwrap()
+}
+
+/// What the process says at its end, and the lines that it logged since.
+async fn end(mut process: Process) -> Vec<String> {
+    let id = rustix::process::Pid::from_raw(i32::try_from(process.child.id().unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    let status = tokio::time::timeout(process::PATIENCE, process.child.wait()).await.unwrap().unwrap();
+    assert!(status.success(), "{status}");
+    process.rest().await
+}
+
+/// Where a process that logs JSON listens.
+async fn address(process: &mut Process) -> String {
+    process
+        .line(|line| {
+            let record: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            (record["message"] == "listening").then(|| record["address"].as_str().unwrap().to_owned())
+        })
+        .await
+}
+
+#[test]
+fn a_bad_setting_ends_the_process_with_one_sentence_that_names_it() {
+    let file = ("ORDERS_DATABASE", "sqlite:orders.sqlite");
+    for (arguments, settings, sentence) in [
+        (&["api"][..], &[][..], "orders: ORDERS_DATABASE is not set"),
+        (&["worker"], &[("ORDERS_DATABASE", "mysql:x")], "orders: ORDERS_DATABASE must have the form sqlite:PATH"),
+        (&["api"], &[file, ("ORDERS_LISTEN", "here")], "orders: ORDERS_LISTEN must be ADDRESS:PORT or PORT"),
+        (&["functions"], &[file], "orders: FUNCTIONS_CUSTOMHANDLER_PORT is not set"),
+        (&["dev"], &[("NOTIFY_CHANNELS", "pigeon")], "orders: NOTIFY_CHANNELS names \"pigeon\""),
+        (&["migrate"], &[], "orders: ORDERS_DATABASE is not set"),
+    ] {
+        let output = run(arguments, settings);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(said.starts_with(sentence) && said.trim_end().lines().count() == 1, "{arguments:?}: {said}");
+        assert!(output.stdout.is_empty(), "{arguments:?} went on");
+    }
+}
+
+#[test]
+fn help_lists_every_setting_and_openapi_prints_the_description() {
+    let help = String::from_utf8(run(&["--help"], &[]).stdout).unwrap();
+    for setting in SETTINGS {
+        assert!(help.contains(setting.name), "--help lacks {}", setting.name);
+    }
+    let description: Value = serde_json::from_slice(&run(&["openapi"], &[]).stdout).unwrap();
+    assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
+}
+
+#[tokio::test]
+async fn a_second_dev_on_the_same_folder_says_so_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, _) = process::dev(folder.path(), &[]).await;
+    let output = run(&["dev", "--port", "0", "--data", folder.path().to_str().unwrap()], &[]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("another `orders dev` uses the folder"), "{said}");
+    end(first).await;
+    let (again, _) = process::dev(folder.path(), &[]).await;
+    end(again).await;
+}
+
+#[tokio::test]
+async fn no_name_and_no_address_is_logged_at_any_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dev, port) = process::dev(folder.path(), &[("RUST_LOG", "trace")]).await;
+    let http = reqwest::Client::new();
+    let url = format!("http://127.0.0.1:{port}/api/orders");
+    let mut body = order();
+    body["customer"] = json!({ "name": "Marked Name", "email": "marked@example.com" });
+    let placed: Value = http.post(&url).json(&body).send().await.unwrap().json().await.unwrap();
+    let id = placed["id"].as_str().unwrap();
+    http.get(format!("{url}?customer=Marked+Name&code=marked-key")).send().await.unwrap();
+    body["customer"]["email"] = json!("marked");
+    http.post(&url).json(&body).send().await.unwrap();
+    let timeline = format!("{url}/{id}/timeline");
+    process::until("the customer is told", || async {
+        let text = http.get(&timeline).send().await.unwrap().text().await.unwrap();
+        (text.matches("delivery.succeeded").count() == 2).then_some(())
+    })
+    .await;
+    let log = end(dev).await.join("\n");
+    assert!(log.contains(id), "the order is in the log");
+    for secret in ["Marked", "marked"] {
+        assert!(!log.contains(secret), "the log holds {secret}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn the_custom_handler_answers_where_the_host_said_and_logs_json_on_stdout() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("orders.sqlite").display());
+    let settings = [("ORDERS_DATABASE", database.as_str()), ("FUNCTIONS_CUSTOMHANDLER_PORT", "0")];
+    let mut handler = Process::start(&[], &settings);
+    let address = address(&mut handler).await;
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    let http = reqwest::Client::new();
+    assert_eq!(http.get(format!("http://{address}/")).send().await.unwrap().status(), 200);
+    // Nobody has migrated: the database is not there.
+    assert_eq!(http.get(format!("http://{address}/api/orders")).send().await.unwrap().status(), 503);
+    for line in end(handler).await {
+        assert!(serde_json::from_str::<Value>(&line).unwrap().is_object(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn api_and_worker_share_one_file_once_it_is_migrated() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("orders.sqlite").display());
+    let settings = [("ORDERS_DATABASE", database.as_str()), ("ORDERS_LISTEN", "127.0.0.1:0"), ("SWEEP_MAX_SLEEP", "1s")];
+    assert!(run(&["migrate"], &settings).status.success());
+    let mut api = Process::start(&["api"], &settings);
+    let mut worker = Process::start(&["worker"], &settings);
+    let (api_at, worker_at) = (address(&mut api).await, address(&mut worker).await);
+    let http = reqwest::Client::new();
+    let placed = http.post(format!("http://{api_at}/api/orders")).json(&order()).send().await.unwrap();
+    assert_eq!(placed.status(), 201);
+    for address in [api_at, worker_at] {
+        assert_eq!(http.get(format!("http://{address}/api/health/ready")).send().await.unwrap().status(), 200);
+    }
+    end(api).await;
+    end(worker).await;
+}
