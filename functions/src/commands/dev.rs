@@ -1,6 +1,6 @@
 //! `orders dev`: everything in one process, on a laptop with nothing installed.
 
-use super::serve;
+use super::serve::{self, Signals};
 use crate::{
     bus,
     clock::{Clock, SystemClock},
@@ -22,6 +22,7 @@ pub async fn run(port: u16, data: PathBuf) -> anyhow::Result<()> {
     let config = Config::from_environment(&Role::Dev { port, data: data.clone() })?;
     telemetry::start(telemetry::Form::Readable, &config.log_filter);
     let _lock = lock(&data)?;
+    let signals = Signals::listen()?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}; choose another with --port", config.listen))?;
@@ -33,7 +34,7 @@ pub async fn run(port: u16, data: PathBuf) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     standalone::start(&app, Some(subscription), &stop);
     banner(listener.local_addr()?.port(), &data);
-    serve::serve(listener, router::http(Arc::clone(&app)), &app, &stop).await
+    serve::serve(listener, router::http(Arc::clone(&app)), &app, &stop, signals).await
 }
 
 /// Two of us on one folder would each have a bus that the other does not see.

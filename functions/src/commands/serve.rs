@@ -11,10 +11,10 @@ use crate::{
 };
 use anyhow::Context;
 use axum::Router;
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,7 @@ const GRACE: Duration = Duration::from_secs(20);
 
 pub async fn run(role: Role) -> anyhow::Result<()> {
     let config = Config::from_environment(&role)?;
+    let signals = Signals::listen()?;
     telemetry::start(telemetry::Form::Json, &config.log_filter);
     let app = app(&config, None);
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -34,7 +35,7 @@ pub async fn run(role: Role) -> anyhow::Result<()> {
         router::http(Arc::clone(&app))
     };
     tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), ?role, "listening");
-    serve(listener, router, &app, &stop).await
+    serve(listener, router, &app, &stop, signals).await
 }
 
 /// What the settings name, put together. Nothing is opened yet.
@@ -45,15 +46,37 @@ pub fn app(config: &Config, bus: Option<Arc<dyn Bus>>) -> Arc<App> {
     Arc::new(App::new(store, bus, Channels::new(channels), Arc::new(SystemClock), config.settings.clone()))
 }
 
-/// Serves until SIGTERM or ctrl-C, then lets what is under way finish within [`GRACE`].
-pub async fn serve(listener: TcpListener, router: Router, app: &Arc<App>, stop: &CancellationToken) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
+/// The signals to end. They are listened for before the process says that it is there: one that comes at once is heard.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Serves until a signal to end, then lets what is under way finish within [`GRACE`].
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    app: &Arc<App>,
+    stop: &CancellationToken,
+    signals: Signals,
+) -> anyhow::Result<()> {
     let (draining, token) = (Arc::clone(app), stop.clone());
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
+        signals.received().await;
         tracing::info!("draining");
         draining.start_draining();
         token.cancel();
