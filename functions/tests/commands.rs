@@ -12,15 +12,6 @@ fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_orders")).args(arguments).env_clear().envs(settings.iter().copied()).output().unwrap()
 }
 
-/// What the process says at its end, and the lines that it logged since.
-async fn end(mut process: Process) -> Vec<String> {
-    let id = rustix::process::Pid::from_raw(i32::try_from(process.child.id().unwrap()).unwrap()).unwrap();
-    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-    let status = tokio::time::timeout(process::PATIENCE, process.child.wait()).await.unwrap().unwrap();
-    assert!(status.success(), "{status}");
-    process.rest().await
-}
-
 /// Where a process that logs JSON listens.
 async fn address(process: &mut Process) -> String {
     process
@@ -68,9 +59,9 @@ async fn a_second_dev_on_the_same_folder_says_so_and_ends() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("another `orders dev` uses the folder"), "{said}");
-    end(first).await;
+    first.end().await;
     let (again, _) = process::dev(folder.path(), &[]).await;
-    end(again).await;
+    again.end().await;
 }
 
 #[tokio::test]
@@ -92,7 +83,7 @@ async fn no_name_and_no_address_is_logged_at_any_level() {
         (text.matches("delivery.succeeded").count() == 2).then_some(())
     })
     .await;
-    let log = end(dev).await.join("\n");
+    let log = dev.end().await.join("\n");
     assert!(log.contains(id), "the order is in the log");
     for secret in ["Marked", "marked"] {
         assert!(!log.contains(secret), "the log holds {secret}: {log}");
@@ -111,7 +102,7 @@ async fn the_custom_handler_answers_where_the_host_said_and_logs_json_on_stdout(
     assert_eq!(http.get(format!("http://{address}/")).send().await.unwrap().status(), 200);
     // Nobody has migrated: the database is not there.
     assert_eq!(http.get(format!("http://{address}/api/orders")).send().await.unwrap().status(), 503);
-    for line in end(handler).await {
+    for line in handler.end().await {
         assert!(serde_json::from_str::<Value>(&line).unwrap().is_object(), "{line}");
     }
 }
@@ -131,6 +122,6 @@ async fn api_and_worker_share_one_file_once_it_is_migrated() {
     for address in [api_at, worker_at] {
         assert_eq!(http.get(format!("http://{address}/api/health/ready")).send().await.unwrap().status(), 200);
     }
-    end(api).await;
-    end(worker).await;
+    api.end().await;
+    worker.end().await;
 }

@@ -1,4 +1,11 @@
 //! The promises of the service, one module a subject. One binary, so that they build and run together.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and may say what it counted"
+)]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod bindings;

@@ -1,9 +1,6 @@
 //! The process is killed under load, again and again: what a client was told stands, and nothing is half-written.
 
-use crate::support::{
-    client,
-    process::{self, Process},
-};
+use crate::support::{client, process};
 use serde_json::Value;
 use sqlx::{ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{
@@ -37,7 +34,7 @@ async fn order(
 ) {
     let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
     for n in 0.. {
-        let key = (number % 2 == 0).then(|| format!("client-{number}-{n}"));
+        let key = number.is_multiple_of(2).then(|| format!("client-{number}-{n}"));
         loop {
             if *stop.borrow() {
                 return;
@@ -110,7 +107,7 @@ async fn every_order_a_client_was_promised_is_stored_published_and_notified() {
     assert_stored(&mut database, &seen).await;
     let (lines, repeated) = assert_told(&mut database, folder.path(), &seen).await;
     println!("{} orders promised, {lines} notifications, {repeated} of them repeats", seen.created.len());
-    end(process).await;
+    process.end().await;
 }
 
 /// Waits until nothing is left to publish, to receive or to tell.
@@ -170,12 +167,4 @@ async fn assert_told(database: &mut SqliteConnection, folder: &Path, seen: &Seen
         repeats += lines.len() - 1;
     }
     (text.lines().count(), repeats)
-}
-
-/// Ends it as an operator would, and sees that it ends well.
-async fn end(mut process: Process) {
-    let id = rustix::process::Pid::from_raw(i32::try_from(process.child.id().unwrap()).unwrap()).unwrap();
-    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-    let status = tokio::time::timeout(process::PATIENCE, process.child.wait()).await.unwrap().unwrap();
-    assert!(status.success(), "{status}");
 }

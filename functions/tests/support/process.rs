@@ -1,5 +1,6 @@
 //! The real binary as a process of its own.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::{path::Path, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -38,12 +39,16 @@ impl Process {
         tokio::time::timeout(PATIENCE, find).await.expect("the process said it in time")
     }
 
-    /// Reads on, so that the process never waits for somebody to read its log; gives what is left at its end.
-    pub async fn rest(mut self) -> Vec<String> {
+    /// Ends it as an operator would, sees that it ends well, and gives what it logged since.
+    pub async fn end(mut self) -> Vec<String> {
+        let id = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("it runs");
+        kill_process(id, Signal::TERM).unwrap();
         let mut lines = Vec::new();
         while let Some(line) = self.stdout.next_line().await.unwrap() {
             lines.push(line);
         }
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
+        assert!(status.success(), "{status}");
         lines
     }
 }
