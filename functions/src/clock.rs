@@ -23,7 +23,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Makes `UUIDv7`s that grow, also within one millisecond (RFC 9562 §6.2, method 1).
+/// Makes UUIDv7s that grow, also within one millisecond (RFC 9562 §6.2, method 1).
 #[derive(Debug)]
 pub struct Ids(Mutex<ContextV7>);
 

@@ -25,7 +25,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything in one process on embedded defaults: `SQLite`, a bus in memory, notifications in the log and a file
+    /// Everything in one process on embedded defaults: SQLite, a bus in memory, notifications in the log and a file
     Dev {
         /// Where to listen, on 127.0.0.1 only
         #[arg(long, default_value_t = 7071)]

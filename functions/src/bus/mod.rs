@@ -23,7 +23,7 @@ pub struct Message {
     /// The order's id.
     pub subject: String,
     pub trace: Option<Trace>,
-    /// `CloudEvents` JSON.
+    /// CloudEvents JSON.
     pub body: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! What happened to an order, as other systems read it: `CloudEvents` 1.0 in JSON.
+//! What happened to an order, as other systems read it: CloudEvents 1.0 in JSON.
 
 use super::{
     change::Changed,
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// The media type of one event as a message body (`CloudEvents` JSON format §3).
+/// The media type of one event as a message body (CloudEvents JSON format §3).
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
-/// `CloudEvents` `source`: the collection that the order in `subject` belongs to.
+/// CloudEvents `source`: the collection that the order in `subject` belongs to.
 pub const SOURCE: &str = "/api/orders";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub enum EventKind {
 impl EventKind {
     pub const ALL: [Self; 3] = [Self::Created, Self::StatusChanged, Self::Cancelled];
 
-    /// The `CloudEvents` type.
+    /// The CloudEvents type.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Created => "com.ordermanagement.order.created.v1",
@@ -148,10 +148,10 @@ struct CloudEvent<'a> {
     time: Timestamp,
     #[serde(default = "json", borrow)]
     datacontenttype: Cow<'a, str>,
-    /// `CloudEvents` extension `sequence`: text that sorts as the number does, hence the leading zeros.
+    /// CloudEvents extension `sequence`: text that sorts as the number does, hence the leading zeros.
     #[serde(borrow)]
     sequence: Cow<'a, str>,
-    /// `CloudEvents` extension for distributed tracing.
+    /// CloudEvents extension for distributed tracing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     traceparent: Option<Trace>,
     #[serde(borrow)]

@@ -1,4 +1,4 @@
-//! Identifiers. All are `UUIDv7` (RFC 9562 §5.7), so they sort by the time they were made.
+//! Identifiers. All are UUIDv7 (RFC 9562 §5.7), so they sort by the time they were made.
 
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ macro_rules! identifier {
 }
 
 identifier!(OrderId, "Names an order; its first 48 bits are the order's `createdAt`.");
-identifier!(EventId, "Names an event: the outbox row, the message and the `CloudEvents` `id` alike.");
+identifier!(EventId, "Names an event: the outbox row, the message and the CloudEvents `id` alike.");
 identifier!(
     DeliveryId,
     "Names one notification to one recipient over one channel: the token a channel's provider may use to recognise a repeat."

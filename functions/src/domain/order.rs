@@ -10,7 +10,7 @@ pub const MAX_AMOUNT: i64 = 9_007_199_254_740_991;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
-    /// A `UUIDv7` (RFC 9562).
+    /// A UUIDv7 (RFC 9562).
     #[schema(value_type = uuid::Uuid)]
     pub id: OrderId,
     pub customer: Customer,

@@ -1,4 +1,4 @@
-//! Many writes of one kind as one statement: a round trip to `SQLite`'s thread costs more than a row.
+//! Many writes of one kind as one statement: a round trip to SQLite's thread costs more than a row.
 
 use super::{
     super::{Accepted, Added, Result},

@@ -1,4 +1,4 @@
-//! Connections, the pool of readers, and what `SQLite`'s errors mean to us.
+//! Connections, the pool of readers, and what SQLite's errors mean to us.
 
 use super::super::{Result, StoreError};
 use crate::domain::{id::OrderId, order::Stored, timestamp::Timestamp};

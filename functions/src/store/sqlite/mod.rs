@@ -1,4 +1,4 @@
-//! The embedded store: one `SQLite` file in WAL mode, which several processes may share.
+//! The embedded store: one SQLite file in WAL mode, which several processes may share.
 //!
 //! A commit is on disk before it is answered (`synchronous=FULL`). Writes go through one writer that commits all
 //! that wait in one transaction; readers never wait for it.
