@@ -13,6 +13,7 @@ mod boundaries;
 mod change_order;
 mod commands;
 mod create_order;
+mod event_schemas;
 mod functions_host;
 mod get_and_list_orders;
 mod idempotency;
