@@ -1,6 +1,6 @@
 //! The settings: environment variables, read once, here alone.
 
-use crate::{app::Settings, channels};
+use crate::{app::Settings, channels, keys::Keys};
 use std::{
     collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
@@ -27,6 +27,7 @@ macro_rules! settings {
 settings! {
     DATABASE = "ORDERS_DATABASE", "required outside dev", "where the orders are: sqlite:PATH";
     LISTEN = "ORDERS_LISTEN", "0.0.0.0:8080", "where api and worker listen: ADDRESS:PORT or PORT";
+    KEYS = "ORDERS_KEYS", "required for api", "the API keys that api takes: NAME=KEY,NAME=KEY; `orders keys new` makes one";
     TOPIC = "ORDERS_TOPIC", "orders", "the topic that events are published on";
     SUBSCRIPTION = "NOTIFY_SUBSCRIPTION", "notify", "the subscription that Notify receives from";
     CHANNELS = "NOTIFY_CHANNELS", "log", "how customers are told: log, file, separated by commas";
@@ -56,6 +57,8 @@ pub enum Role {
 pub struct Config {
     pub database: PathBuf,
     pub listen: SocketAddr,
+    /// None: nobody is asked for a key, or the Functions host asks.
+    pub keys: Option<Keys>,
     pub channels: Vec<String>,
     pub notify_file: PathBuf,
     pub relay: bool,
@@ -108,6 +111,7 @@ impl Config {
         let config = Self {
             database: database(get(DATABASE).as_deref(), dev_folder.map(PathBuf::as_path))?,
             listen: listen(role, get(LISTEN).as_deref(), get(PORT).as_deref())?,
+            keys: keys(role, get(KEYS).as_deref())?,
             notify_file: get(FILE).map_or_else(
                 || dev_folder.map_or_else(|| PathBuf::from("notifications.jsonl"), |data| data.join("notifications.jsonl")),
                 PathBuf::from,
@@ -171,6 +175,15 @@ fn listen(role: &Role, value: Option<&str>, port: Option<&str>) -> Result<Socket
     }
 }
 
+/// The Functions host checks its own keys, and who is not asked for orders needs none.
+fn keys(role: &Role, list: Option<&str>) -> Result<Option<Keys>, ConfigError> {
+    match (role, list) {
+        (Role::Functions | Role::Worker | Role::Migrate, _) | (Role::Dev { .. }, None) => Ok(None),
+        (Role::Api | Role::Dev { .. }, Some(list)) => Keys::parse(list).map(Some).map_err(|error| wrong(KEYS, error.to_string())),
+        (Role::Api, None) => Err(wrong(KEYS, "is not set, and nobody else checks who calls; set it to what `orders keys new` prints")),
+    }
+}
+
 fn duration(
     get: &impl Fn(&str) -> Option<String>,
     name: &'static str,
@@ -201,14 +214,17 @@ mod tests {
     #[test]
     fn a_bad_setting_is_one_sentence_that_names_the_variable() {
         let file = ("ORDERS_DATABASE", "sqlite:x");
+        let key = ("ORDERS_KEYS", "test=0123456789abcdef0123456789abcdef");
         assert!(complaint(&Role::Api, &[]).starts_with("ORDERS_DATABASE is not set"));
+        assert!(complaint(&Role::Api, &[file]).starts_with("ORDERS_KEYS is not set"));
+        assert!(complaint(&Role::Api, &[file, ("ORDERS_KEYS", "secret")]).starts_with("ORDERS_KEYS must be a list"));
         assert!(complaint(&Role::Api, &[("ORDERS_DATABASE", "postgres:x")]).starts_with("ORDERS_DATABASE must"));
-        assert!(complaint(&Role::Api, &[file, ("ORDERS_LISTEN", "here")]).starts_with("ORDERS_LISTEN must"));
+        assert!(complaint(&Role::Api, &[file, key, ("ORDERS_LISTEN", "here")]).starts_with("ORDERS_LISTEN must"));
         assert!(complaint(&Role::Functions, &[file]).starts_with("FUNCTIONS_CUSTOMHANDLER_PORT is not set"));
-        assert!(complaint(&Role::Api, &[file, ("NOTIFY_CHANNELS", "log,pigeon")]).starts_with("NOTIFY_CHANNELS names \"pigeon\""));
-        assert!(complaint(&Role::Api, &[file, ("ORDERS_LEASE", "0s")]).starts_with("ORDERS_LEASE must be a duration from 1s"));
-        assert!(complaint(&Role::Api, &[file, ("SWEEP_SCHEDULE", "hourly")]).starts_with("SWEEP_SCHEDULE must"));
-        assert!(complaint(&Role::Api, &[file, ("ORDERS_RELAY", "maybe")]).starts_with("ORDERS_RELAY must"));
+        assert!(complaint(&Role::Api, &[file, key, ("NOTIFY_CHANNELS", "log,pigeon")]).starts_with("NOTIFY_CHANNELS names \"pigeon\""));
+        assert!(complaint(&Role::Api, &[file, key, ("ORDERS_LEASE", "0s")]).starts_with("ORDERS_LEASE must be a duration from 1s"));
+        assert!(complaint(&Role::Api, &[file, key, ("SWEEP_SCHEDULE", "hourly")]).starts_with("SWEEP_SCHEDULE must"));
+        assert!(complaint(&Role::Api, &[file, key, ("ORDERS_RELAY", "maybe")]).starts_with("ORDERS_RELAY must"));
     }
 
     #[test]

@@ -80,6 +80,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "order-not-found", "There is no such order", "no order has this id")
     }
 
+    pub fn no_key() -> Self {
+        let detail = "send a valid key as the header x-functions-key, or as the query parameter code";
+        Self::new(StatusCode::UNAUTHORIZED, "no-key", "A key is needed", detail)
+    }
+
     pub fn busy(detail: &str, seconds: u16) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service cannot do this at the moment", detail);
         Self { retry_after: Some(seconds), ..problem }
@@ -107,6 +112,10 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 §11.6.1: a 401 names what would be accepted.
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey header=\"x-functions-key\", query=\"code\""));
         }
         response
     }

@@ -10,6 +10,7 @@ pub mod domain;
 pub mod error;
 pub mod handlers;
 pub mod host;
+pub mod keys;
 pub mod router;
 pub mod store;
 pub mod telemetry;

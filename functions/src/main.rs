@@ -42,8 +42,23 @@ enum Command {
     Worker,
     /// Brings the database's schema up to what this binary needs
     Migrate,
-    /// Prints the `OpenAPI` description
+    /// Makes API keys for `orders api`
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Prints the OpenAPI description
     Openapi,
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Prints a fresh key as an entry for `ORDERS_KEYS`
+    New {
+        /// Whose key it is, to tell keys apart in logs and when they are replaced
+        #[arg(default_value = "default")]
+        name: String,
+    },
 }
 
 fn settings_table() -> String {
@@ -78,6 +93,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Api => commands::serve::run(Role::Api).await,
         Command::Worker => commands::serve::run(Role::Worker).await,
         Command::Migrate => commands::migrate::run().await,
+        Command::Keys { command: KeysCommand::New { name } } => commands::keys::generate(&name),
         Command::Openapi => {
             #[expect(clippy::print_stdout, reason = "the description is the command's output")]
             {

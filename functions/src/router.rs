@@ -5,58 +5,114 @@ use crate::{
     domain::trace::Trace,
     error::Problem,
     handlers::{
-        cancel_order, create_order, docs, get_order, get_order_timeline, health, list_orders, notify, open_api, sweep, update_order,
+        cancel_order, create_order, docs, get_order, get_order_timeline, health, list_orders, notify, open_api, request::decode, sweep,
+        update_order,
     },
+    keys::Keys,
+    telemetry,
 };
 use axum::{
     Router,
     body::Body,
-    extract::Request,
-    http::{HeaderMap, StatusCode, header},
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use std::{any::Any, sync::Arc};
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
 
-/// The HTTP functions, alike on every host.
-pub fn http(app: Arc<App>) -> Router {
-    wrapped(functions().with_state(app))
+/// The HTTP functions, alike on every host; for those who have one of the keys, where there are keys.
+pub fn http(app: Arc<App>, keys: Option<Keys>) -> Router {
+    let orders = match keys {
+        Some(keys) => orders().route_layer(middleware::from_fn_with_state(Arc::new(keys), ask_for_key)),
+        None => orders(),
+    };
+    wrapped(orders.merge(descriptions()).merge(health()).with_state(app))
 }
 
-/// The HTTP functions and what the Functions host calls besides: its readiness probe and the other triggers.
+/// The HTTP functions and what the Functions host calls besides: its readiness probe and the other triggers. It has
+/// checked the keys.
 pub fn functions_host(app: Arc<App>) -> Router {
     let triggers = Router::new()
         .route("/", get(|| async { StatusCode::OK }))
         .route("/Notify", post(notify::handle))
         .route("/Sweep", post(sweep::handle));
-    wrapped(functions().merge(triggers).with_state(app))
+    wrapped(orders().merge(descriptions()).merge(health()).merge(triggers).with_state(app))
 }
 
-fn functions() -> Router<Arc<App>> {
+/// What a worker answers: probes alone.
+pub fn worker(app: Arc<App>) -> Router {
+    wrapped(health().with_state(app))
+}
+
+fn orders() -> Router<Arc<App>> {
     Router::new()
         .route("/api/orders", post(create_order::handle).get(list_orders::handle))
         .route("/api/orders/{id}", get(get_order::handle).patch(update_order::handle))
         .route("/api/orders/{id}/cancel", post(cancel_order::handle))
         .route("/api/orders/{id}/timeline", get(get_order_timeline::handle))
+}
+
+fn descriptions() -> Router<Arc<App>> {
+    Router::new()
         .route("/api/openapi.json", get(open_api::handle))
         .route("/api/docs", get(docs::index))
         .route("/api/docs/{*file}", get(docs::asset))
-        .route("/api/health/{check}", get(health::handle))
+}
+
+fn health() -> Router<Arc<App>> {
+    Router::new().route("/api/health/{check}", get(health::handle))
+}
+
+/// The function's name, for the log; a test holds these names against the folders.
+pub fn function_at(method: &Method, path: &str) -> &'static str {
+    match (method.as_str(), path) {
+        ("POST", "/api/orders") => "CreateOrder",
+        ("GET" | "HEAD", "/api/orders") => "ListOrders",
+        ("GET" | "HEAD", "/api/orders/{id}") => "GetOrder",
+        ("PATCH", "/api/orders/{id}") => "UpdateOrder",
+        ("POST", "/api/orders/{id}/cancel") => "CancelOrder",
+        ("GET" | "HEAD", "/api/orders/{id}/timeline") => "GetOrderTimeline",
+        ("GET" | "HEAD", "/api/openapi.json") => "OpenApi",
+        ("GET" | "HEAD", "/api/docs" | "/api/docs/{*file}") => "Docs",
+        ("GET" | "HEAD", "/api/health/{check}") => "Health",
+        ("POST", "/Notify") => "Notify",
+        ("POST", "/Sweep") => "Sweep",
+        _ => "none",
+    }
+}
+
+fn wrapped(router: Router) -> Router {
+    router
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async {
             let detail = "the Allow header names the methods that work here";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This method does not work here", detail)
         })
-}
-
-fn wrapped(router: Router) -> Router {
-    router.layer(CatchPanicLayer::custom(panicked)).layer(middleware::from_fn(finish))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(finish))
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
     Problem::internal("a handler panicked; the panic itself is in the log").into_response()
+}
+
+/// Where the Functions host looks for a key: the header, else the query.
+async fn ask_for_key(State(keys): State<Arc<Keys>>, request: Request, next: Next) -> Response {
+    let name = match request.headers().get("x-functions-key") {
+        Some(key) => keys.name_of(key.as_bytes()),
+        None => code(request.uri()).and_then(|key| keys.name_of(key.as_bytes())),
+    };
+    let Some(name) = name else { return Problem::no_key().into_response() };
+    tracing::debug!(key = name, "came with a key");
+    next.run(request).await
+}
+
+fn code(uri: &Uri) -> Option<String> {
+    uri.query()?.split('&').find_map(|pair| pair.strip_prefix("code=")).and_then(decode)
 }
 
 /// Gives the request its trace; writes the problem details, if any; logs what is worth it.
@@ -64,16 +120,24 @@ async fn finish(mut request: Request, next: Next) -> Response {
     let trace = trace_of(request.headers());
     request.extensions_mut().insert(trace);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let function = request.extensions().get::<MatchedPath>().map_or("none", |matched| function_at(&method, matched.as_str()));
+    // A client may send the header too; the host's own value comes last.
+    let invocation = request.headers().get_all("x-azure-functions-invocationid").iter().next_back().and_then(|value| value.to_str().ok());
+    let span = telemetry::span(function, Some(trace), invocation);
+    answer(request, next, method, path, trace).instrument(span).await
+}
+
+async fn answer(request: Request, next: Next, method: Method, path: String, trace: Trace) -> Response {
     let mut response = next.run(request).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
-        tracing::debug!(%method, path, status = response.status().as_u16(), trace = trace.id(), "answered");
+        tracing::debug!(%method, path, status = response.status().as_u16(), "answered");
         return response;
     };
     let (status, code, cause) = (problem.status.as_u16(), problem.code, problem.cause.as_deref());
     match status {
-        500 => tracing::error!(%method, path, status, code, cause, trace = trace.id(), "failed"),
-        501.. => tracing::warn!(%method, path, status, code, cause, trace = trace.id(), "could not be done"),
-        _ => tracing::debug!(%method, path, status, code, trace = trace.id(), "refused"),
+        500 => tracing::error!(%method, path, status, code, cause, "failed"),
+        501.. => tracing::warn!(%method, path, status, code, cause, "could not be done"),
+        _ => tracing::debug!(%method, path, status, code, "refused"),
     }
     let allow = response.headers_mut().remove(header::ALLOW);
     let mut finished = problem.finish(&path, trace);

@@ -107,7 +107,7 @@ async fn an_instance_whose_schema_is_too_old_is_not_ready_and_says_what_it_wants
     std::fs::File::create(&path).unwrap();
     let app =
         Arc::new(App::new(store::open_sqlite(&path), None, Channels::default(), Arc::clone(&service.clock) as _, Settings::default()));
-    let service = Service { router: router::http(Arc::clone(&app)), app, ..service };
+    let service = Service { router: router::http(Arc::clone(&app), None), app, ..service };
     let ready = service.get("/api/health/ready").await;
     assert_eq!((ready.status.as_u16(), ready.problem().as_str()), (503, "not-ready"));
     assert!(ready.text.contains("schema version 0") && ready.text.contains("orders migrate"), "{}", ready.text);

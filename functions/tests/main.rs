@@ -17,6 +17,7 @@ mod event_schemas;
 mod functions_host;
 mod get_and_list_orders;
 mod idempotency;
+mod keys;
 mod open_api;
 mod order_properties;
 mod refusals;

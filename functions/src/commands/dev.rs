@@ -34,7 +34,7 @@ pub async fn run(port: u16, data: PathBuf) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     standalone::start(&app, Some(subscription), &stop);
     banner(listener.local_addr()?.port(), &data);
-    serve::serve(listener, router::http(Arc::clone(&app)), &app, &stop, signals).await
+    serve::serve(listener, router::http(Arc::clone(&app), config.keys), &app, &stop, signals).await
 }
 
 /// Two of us on one folder would each have a bus that the other does not see.

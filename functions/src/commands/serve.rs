@@ -28,12 +28,14 @@ pub async fn run(role: Role) -> anyhow::Result<()> {
     let app = app(&config, None);
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let stop = CancellationToken::new();
-    let router = if role == Role::Functions {
-        router::functions_host(Arc::clone(&app))
-    } else {
-        standalone::start(&app, None, &stop);
-        router::http(Arc::clone(&app))
+    let router = match role {
+        Role::Functions => router::functions_host(Arc::clone(&app)),
+        Role::Worker => router::worker(Arc::clone(&app)),
+        Role::Api | Role::Dev { .. } | Role::Migrate => router::http(Arc::clone(&app), config.keys),
     };
+    if role != Role::Functions {
+        standalone::start(&app, None, &stop);
+    }
     tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), ?role, "listening");
     serve(listener, router, &app, &stop, signals).await
 }

@@ -1,4 +1,4 @@
-//! `GET /api/openapi.json`: what the functions take and answer, as `OpenAPI` 3.1.
+//! `GET /api/openapi.json`: what the functions take and answer, as OpenAPI 3.1.
 
 use super::{Answer, health::Health, request::NoParameters};
 use crate::{
@@ -15,7 +15,13 @@ use axum::{
     response::IntoResponse,
 };
 use std::sync::LazyLock;
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        Components, Content, Ref, ResponseBuilder,
+        security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
+    },
+};
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_pretty_json().unwrap_or_default());
 
@@ -32,6 +38,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Orders", description = "Takes orders, keeps them, and tells the customer."),
+    modifiers(&Keyed),
     paths(create_order, list_orders, get_order, update_order, cancel_order, get_order_timeline, openapi, docs, health),
     components(schemas(
         Order,
@@ -56,6 +63,28 @@ pub fn document() -> utoipa::openapi::OpenApi {
     ))
 )]
 struct Api;
+
+/// What every function that asks for a key has in common: the key, as a header or in the query, and the refusal without.
+struct Keyed;
+
+impl Modify for Keyed {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let described = |name: &str| ApiKeyValue::with_description(name, "Not asked for by `orders dev`");
+        let components = document.components.get_or_insert_with(Components::new);
+        components.add_security_scheme("header", SecurityScheme::ApiKey(ApiKey::Header(described("x-functions-key"))));
+        components.add_security_scheme("query", SecurityScheme::ApiKey(ApiKey::Query(described("code"))));
+        let keyed = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/orders"));
+        for (_, item) in keyed {
+            for operation in [&mut item.get, &mut item.post, &mut item.patch].into_iter().flatten() {
+                let one_of = ["header", "query"].map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new()));
+                operation.security = Some(one_of.into());
+                let problem = Content::new(Some(Ref::from_schema_name("ProblemDetails")));
+                let response = ResponseBuilder::new().description("No valid key").content("application/problem+json", problem).build();
+                operation.responses.responses.insert("401".into(), response.into());
+            }
+        }
+    }
+}
 
 /// What places an order. Either `customer` or `customerName`.
 #[derive(utoipa::ToSchema)]

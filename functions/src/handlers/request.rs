@@ -144,7 +144,7 @@ impl Parameters {
 }
 
 /// `application/x-www-form-urlencoded` decoding of one name or value (URL Standard §5.1), refusing what is not UTF-8.
-fn decode(text: &str) -> Option<String> {
+pub fn decode(text: &str) -> Option<String> {
     let spaced: Cow<'_, str> = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
     percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
 }
