@@ -2,7 +2,7 @@
 
 use crate::support::Service;
 use axum::{body::Body, http::Method};
-use orders::config::SETTINGS;
+use orders::{config::SETTINGS, router};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -75,6 +75,8 @@ async fn every_function_is_routed_at_the_path_its_folder_names() {
         let answer = service.call(method.clone(), &path, &[], Body::empty()).await;
         let unrouted = answer.status == 405 || answer.text.contains("no-such-path");
         assert!(!unrouted, "{name}: {method} {path} is not routed");
+        let template = trigger["route"].as_str().map_or_else(|| format!("/{name}"), |route| format!("/api/{route}"));
+        assert_eq!(router::function_at(&method, &template), name, "{method} {template} has another name in the log");
     }
 }
 

@@ -27,8 +27,9 @@ fn a_bad_setting_ends_the_process_with_one_sentence_that_names_it() {
     let file = ("ORDERS_DATABASE", "sqlite:orders.sqlite");
     for (arguments, settings, sentence) in [
         (&["api"][..], &[][..], "orders: ORDERS_DATABASE is not set"),
+        (&["api"], &[file], "orders: ORDERS_KEYS is not set"),
         (&["worker"], &[("ORDERS_DATABASE", "mysql:x")], "orders: ORDERS_DATABASE must have the form sqlite:PATH"),
-        (&["api"], &[file, ("ORDERS_LISTEN", "here")], "orders: ORDERS_LISTEN must be ADDRESS:PORT or PORT"),
+        (&["worker"], &[file, ("ORDERS_LISTEN", "here")], "orders: ORDERS_LISTEN must be ADDRESS:PORT or PORT"),
         (&["functions"], &[file], "orders: FUNCTIONS_CUSTOMHANDLER_PORT is not set"),
         (&["dev"], &[("NOTIFY_CHANNELS", "pigeon")], "orders: NOTIFY_CHANNELS names \"pigeon\""),
         (&["migrate"], &[], "orders: ORDERS_DATABASE is not set"),
@@ -100,25 +101,38 @@ async fn the_custom_handler_answers_where_the_host_said_and_logs_json_on_stdout(
     assert!(address.starts_with("127.0.0.1:"), "{address}");
     let http = reqwest::Client::new();
     assert_eq!(http.get(format!("http://{address}/")).send().await.unwrap().status(), 200);
-    // Nobody has migrated: the database is not there.
-    assert_eq!(http.get(format!("http://{address}/api/orders")).send().await.unwrap().status(), 503);
-    for line in handler.end().await {
-        assert!(serde_json::from_str::<Value>(&line).unwrap().is_object(), "{line}");
-    }
+    // Nobody has migrated: the database is not there. A client may send the host's header as well; the host's comes last.
+    let request = http
+        .get(format!("http://{address}/api/orders?code=secret-key"))
+        .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .header("X-Azure-Functions-InvocationId", "a-clients-own")
+        .header("X-Azure-Functions-InvocationId", "0e2f4c1e-6b8e-4a8f-9d0b-1f0f6f3a7c55");
+    assert_eq!(request.send().await.unwrap().status(), 503);
+    let records: Vec<Value> = handler.end().await.iter().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let within = records.iter().find(|record| record["status"] == 503).expect("the 503 is logged");
+    assert_eq!(
+        (&within["span"]["function"], &within["span"]["trace"], &within["span"]["invocation"]),
+        (&json!("ListOrders"), &json!("4bf92f3577b34da6a3ce929d0e0e4736"), &json!("0e2f4c1e-6b8e-4a8f-9d0b-1f0f6f3a7c55"))
+    );
+    assert!(!json!(records).to_string().contains("secret-key"), "a key is logged");
 }
 
 #[tokio::test]
 async fn api_and_worker_share_one_file_once_it_is_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite:{}", folder.path().join("orders.sqlite").display());
-    let settings = [("ORDERS_DATABASE", database.as_str()), ("ORDERS_LISTEN", "127.0.0.1:0"), ("SWEEP_MAX_SLEEP", "1s")];
+    let entry = String::from_utf8(run(&["keys", "new", "test"], &[]).stdout).unwrap();
+    let (keys, key) = (entry.trim(), entry.trim().strip_prefix("test=").unwrap());
+    let settings =
+        [("ORDERS_DATABASE", database.as_str()), ("ORDERS_LISTEN", "127.0.0.1:0"), ("ORDERS_KEYS", keys), ("SWEEP_MAX_SLEEP", "1s")];
     assert!(run(&["migrate"], &settings).status.success());
     let mut api = Process::start(&["api"], &settings);
     let mut worker = Process::start(&["worker"], &settings);
     let (api_at, worker_at) = (address(&mut api).await, address(&mut worker).await);
     let http = reqwest::Client::new();
-    let placed = http.post(format!("http://{api_at}/api/orders")).json(&order()).send().await.unwrap();
-    assert_eq!(placed.status(), 201);
+    let place = |address: &str| http.post(format!("http://{address}/api/orders")).header("x-functions-key", key).json(&order()).send();
+    assert_eq!(place(&api_at).await.unwrap().status(), 201);
+    assert_eq!(place(&worker_at).await.unwrap().status(), 404, "a worker answers probes alone");
     for address in [api_at, worker_at] {
         assert_eq!(http.get(format!("http://{address}/api/health/ready")).send().await.unwrap().status(), 200);
     }

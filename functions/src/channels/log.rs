@@ -25,7 +25,6 @@ impl Channel for Log {
             event = %notification.event_id,
             delivery = %notification.delivery_id,
             attempt = notification.attempt,
-            trace = notification.trace.map(super::super::domain::trace::Trace::id),
             "told the customer by log: {}",
             notification.sentence()
         );

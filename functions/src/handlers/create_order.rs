@@ -46,7 +46,7 @@ pub async fn handle(
     match app.store.add_order(Addition { order, event, record }, now).await {
         Ok(Added::Stored) => {
             app.relay_bell.notify_one();
-            tracing::info!(order = %id, trace = trace.id(), total, currency, "order placed");
+            tracing::info!(order = %id, total, currency, "order placed");
             created(id, &document)
         }
         Ok(Added::Replayed(earlier)) => replayed(&earlier, fingerprint),

@@ -53,7 +53,7 @@ pub(super) async fn write(app: &App, from: &Stored, changed: Changed, trace: Tra
     if has_event {
         app.relay_bell.notify_one();
     }
-    tracing::info!(order = %id, trace = trace.id(), version, %status, "order changed");
+    tracing::info!(order = %id, version, %status, "order changed");
     Ok(order_answer(StatusCode::OK, version, &document))
 }
 

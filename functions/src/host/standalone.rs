@@ -3,6 +3,7 @@
 use crate::{
     app::App,
     bus::{Delivered, Settlement, Subscription},
+    telemetry,
     work::{
         notify::{self, Taken},
         relay, sweep,
@@ -11,6 +12,7 @@ use crate::{
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// Messages that are handled at the same time.
 const AT_ONCE: usize = 64;
@@ -18,9 +20,9 @@ const AT_ONCE: usize = 64;
 /// Starts the relay and the sweep, and a receiver where there is a subscription.
 pub fn start(app: &Arc<App>, subscription: Option<Arc<dyn Subscription>>, stop: &CancellationToken) {
     let (here, token) = (Arc::clone(app), stop.clone());
-    app.background.spawn(async move { relay::run(&here, &token).await });
+    app.background.spawn(async move { relay::run(&here, &token).await }.instrument(telemetry::span("relay", None, None)));
     let (here, token) = (Arc::clone(app), stop.clone());
-    app.background.spawn(async move { sweep::run(&here, &token).await });
+    app.background.spawn(async move { sweep::run(&here, &token).await }.instrument(telemetry::span("Sweep", None, None)));
     if let Some(subscription) = subscription {
         let (here, token) = (Arc::clone(app), stop.clone());
         app.background.spawn(async move { receive(&here, &subscription, &token).await });
@@ -36,10 +38,12 @@ async fn receive(app: &Arc<App>, subscription: &Arc<dyn Subscription>, stop: &Ca
             delivered = subscription.receive() => delivered,
         };
         let (app_here, subscription) = (Arc::clone(app), Arc::clone(subscription));
-        app.background.spawn(async move {
+        let span = telemetry::span("Notify", delivered.message.trace, None);
+        let work = async move {
             handle(&app_here, subscription.as_ref(), delivered).await;
             drop(place);
-        });
+        };
+        app.background.spawn(work.instrument(span));
     }
 }
 

@@ -7,8 +7,10 @@ use crate::{
         timestamp::Timestamp,
     },
     store::AttemptRecord,
+    telemetry,
 };
 use std::{sync::Arc, time::Duration};
+use tracing::Instrument;
 
 /// How often a record is tried again while the store is away; after that the lease's end makes the attempt unknown.
 const RECORD_TRIES: u32 = 5;
@@ -16,14 +18,17 @@ const RECORD_TRIES: u32 = 5;
 /// Makes the attempt in the background, when one of the places for it is free.
 pub fn start(app: &Arc<App>, delivery: Delivery, lease_until: Timestamp) {
     let here = Arc::clone(app);
-    app.background.spawn(async move {
-        let Ok(_place) = here.attempts.acquire().await else { return };
-        attempt(&here, delivery, lease_until).await;
-    });
+    app.background.spawn(async move { attempt(&here, delivery, lease_until).await });
 }
 
-/// Makes the attempt, if there is time left in the lease, and records it.
+/// Makes the attempt when one of the places for it is free, if there is time left in the lease then, and records it.
 pub async fn attempt(app: &App, delivery: Delivery, lease_until: Timestamp) {
+    let span = telemetry::span("Notify", delivery.received.event.trace, None);
+    attempt_within(app, delivery, lease_until).instrument(span).await;
+}
+
+async fn attempt_within(app: &App, delivery: Delivery, lease_until: Timestamp) {
+    let Ok(_place) = app.attempts.acquire().await else { return };
     // Half of the lease is kept for the record.
     let time = lease_until.since(app.now()) / 2;
     if time.is_zero() {
