@@ -6,9 +6,11 @@ use super::{
     connect::{self, fault, stored},
 };
 use crate::domain::{id::OrderId, order::Stored};
+use futures_util::FutureExt;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 use std::{
     collections::HashMap,
+    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -38,23 +40,30 @@ impl Reader {
         let (reply, answer) = oneshot::channel();
         self.asked.try_send((id, reply)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => StoreError::Full,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("the reader has ended".into()),
+            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("the reader could not go on".into()),
         })?;
         match tokio::time::timeout(DEADLINE, answer).await {
             Ok(Ok(found)) => found,
-            Ok(Err(_)) => Err(StoreError::Unavailable("the reader has ended".into())),
+            Ok(Err(_)) => Err(StoreError::Unavailable("the reader could not go on".into())),
             Err(_) => Err(StoreError::Deadline),
         }
     }
 }
 
+/// Goes on whatever happens: a panic fails those who wait at that moment, and not all who come after them.
 async fn work(path: PathBuf, mut waiting: mpsc::Receiver<Asked>) {
+    while AssertUnwindSafe(serve(&path, &mut waiting)).catch_unwind().await.is_err() {
+        tracing::error!("the reader panicked and goes on with a fresh connection");
+    }
+}
+
+async fn serve(path: &Path, waiting: &mut mpsc::Receiver<Asked>) {
     const ORDERS: Around = ("SELECT id, version, document FROM orders WHERE id IN (", "?", ")");
     let texts = SIZES.map(|size| -> Arc<str> { format!("{} {}{}", ORDERS.0, vec![ORDERS.1; size].join(", "), ORDERS.2).into() });
     let mut connection: Option<SqliteConnection> = None;
     let mut asked: Vec<Asked> = Vec::new();
     while waiting.recv_many(&mut asked, SIZES[SIZES.len() - 1]).await > 0 {
-        match read(&path, &mut connection, &texts, &asked).await {
+        match read(path, &mut connection, &texts, &asked).await {
             Ok(found) => {
                 for (id, reply) in asked.drain(..) {
                     // A client that has gone leaves nobody to answer; two may ask for one order.

@@ -11,9 +11,10 @@ use super::{
     migrate,
 };
 use crate::domain::timestamp::Timestamp;
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::SqliteConnection;
 use std::{
+    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -64,22 +65,29 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send(job(Task { input, output: None, reply })).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => StoreError::Full,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("the writer has ended".into()),
+            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("the writer could not go on".into()),
         })?;
         match tokio::time::timeout(DEADLINE, answer).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(StoreError::Unavailable("the writer has ended".into())),
+            Ok(Err(_)) => Err(StoreError::Unavailable("the writer could not go on".into())),
             Err(_) => Err(StoreError::Deadline),
         }
     }
 }
 
+/// Goes on whatever happens: a panic fails those who wait at that moment, and not all who come after them.
 async fn work(path: PathBuf, mut waiting: mpsc::Receiver<Job>) {
+    while AssertUnwindSafe(serve(&path, &mut waiting)).catch_unwind().await.is_err() {
+        tracing::error!("the writer panicked and goes on with a fresh connection");
+    }
+}
+
+async fn serve(path: &Path, waiting: &mut mpsc::Receiver<Job>) {
     let mut connection = None;
     let mut jobs = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut jobs, BATCH).await > 0 {
         jobs.retain(|job| !job.is_orphaned());
-        let committed = match ready(&path, &mut connection).await {
+        let committed = match ready(path, &mut connection).await {
             Ok(open) => commit(open, &mut jobs).await,
             Err(error) => Err(error),
         };
@@ -134,4 +142,22 @@ async fn rollback(connection: &mut SqliteConnection) -> Result<()> {
 
 async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> Result<()> {
     sqlx::query(sql).execute(connection).await.map(drop).map_err(|error| fault(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_that_panics_fails_alone_and_the_next_one_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("orders.sqlite");
+        migrate::run(&path, Timestamp::from_millis(0)).await.unwrap();
+        let writer = Writer::start(&path);
+        let panicked = writer.run((), |_, ()| Box::pin(async { panic!("on purpose") })).await;
+        let Err(StoreError::Unavailable(reason)) = panicked.map(|(): ()| ()) else { panic!("it was done") };
+        assert_eq!(reason, "the writer could not go on");
+        let count = writer.run((), |connection, ()| Box::pin(migrate::check(connection))).await;
+        assert!(count.is_ok(), "{count:?}");
+    }
 }
