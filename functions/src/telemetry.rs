@@ -1,9 +1,20 @@
 //! Where the log goes: stdout, one line a record. The Functions host takes every line on stderr for an error.
 
 use crate::domain::trace::Trace;
-use std::io::{self, IsTerminal};
-use tracing::Span;
-use tracing_subscriber::{EnvFilter, fmt};
+use std::{
+    fmt::Result,
+    io::{self, IsTerminal},
+};
+use tracing::{Event, Level, Span, Subscriber};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, FormattedFields,
+        format::Writer,
+        time::{FormatTime, SystemTime},
+    },
+    registry::{LookupSpan, Scope},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -16,10 +27,10 @@ pub enum Form {
 /// Sets up the log of this process, once. `filter` is in the form of `RUST_LOG`.
 pub fn start(form: Form, filter: &str) {
     let filter = EnvFilter::new(filter);
-    let log = fmt().with_env_filter(filter).with_writer(io::stdout);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stdout);
     match form {
         Form::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
-        Form::Readable => log.compact().with_target(false).with_ansi(io::stdout().is_terminal()).init(),
+        Form::Readable => log.with_ansi(io::stdout().is_terminal()).event_format(ForPeople).init(),
     }
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -31,4 +42,34 @@ pub fn start(form: Form, filter: &str) {
 /// the Functions host. At the level of errors, so that no filter takes it from a line that passes.
 pub fn span(function: &'static str, trace: Option<Trace>, invocation: Option<&str>) -> Span {
     tracing::error_span!("in", function, trace = trace.map(Trace::id), invocation)
+}
+
+/// One line a record: when, how bad, what. Where something went wrong, also in which function and trace.
+struct ForPeople;
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'static> FormatEvent<S, N> for ForPeople {
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> Result {
+        let level = *event.metadata().level();
+        SystemTime.format_time(&mut line)?;
+        if line.has_ansi_escapes() {
+            let colour = match level {
+                Level::ERROR => 31,
+                Level::WARN => 33,
+                Level::INFO => 32,
+                _ => 90,
+            };
+            write!(line, " \x1b[{colour}m{level:>5}\x1b[0m ")?;
+        } else {
+            write!(line, " {level:>5} ")?;
+        }
+        context.format_fields(line.by_ref(), event)?;
+        if level <= Level::WARN {
+            for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
+                if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
+                    write!(line, " {}", fields.fields)?;
+                }
+            }
+        }
+        writeln!(line)
+    }
 }
