@@ -6,7 +6,7 @@ use crate::{
     clock::{Clock, Ids},
     domain::{
         delivery::{NewDelivery, channels_for},
-        event::Received,
+        event::{Event, Received},
         id::{DeliveryId, EventId, OrderId},
         idempotency::IdempotencyKey,
         timestamp::Timestamp,
@@ -17,12 +17,12 @@ use crate::{
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 
 /// Attempts to tell a customer that one process makes at the same time.
@@ -38,7 +38,9 @@ pub struct App {
     pub settings: Settings,
     pub ids: Ids,
     pub in_flight: InFlight,
-    /// Rung after each commit that leaves an event in the outbox.
+    /// Where a committed event goes straight to the relay of this process, if it has one.
+    pub outgoing: Outgoing,
+    /// Rung after each commit that leaves an event in the outbox for whoever claims it.
     pub relay_bell: Notify,
     /// Rung when something became due at a time the sweep does not know of.
     pub sweep_bell: Notify,
@@ -90,6 +92,7 @@ impl App {
             settings,
             ids: Ids::default(),
             in_flight: InFlight::default(),
+            outgoing: Outgoing::default(),
             relay_bell: Notify::new(),
             sweep_bell: Notify::new(),
             attempts: Arc::new(Semaphore::new(ATTEMPTS_AT_ONCE)),
@@ -132,6 +135,26 @@ impl App {
 
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// Events that wait in memory for the relay; their rows are leased to this process. What finds no place is claimed.
+#[derive(Debug, Default)]
+pub struct Outgoing(OnceLock<mpsc::Sender<Event>>);
+
+/// Events that may wait in memory.
+const OUTGOING: usize = 1024;
+
+impl Outgoing {
+    /// The end that the relay takes from; `None` when one is taken already.
+    pub fn open(&self) -> Option<mpsc::Receiver<Event>> {
+        let (sender, receiver) = mpsc::channel(OUTGOING);
+        self.0.set(sender).is_ok().then_some(receiver)
+    }
+
+    /// A place for one event, held before it is committed; `None` when there is no relay or no place.
+    pub fn reserve(&self) -> Option<mpsc::OwnedPermit<Event>> {
+        self.0.get()?.clone().try_reserve_owned().ok()
     }
 }
 

@@ -69,6 +69,28 @@ async fn the_events_of_an_order_leave_in_the_order_of_its_versions_whatever_fail
 }
 
 #[tokio::test]
+async fn a_running_relay_publishes_each_order_once_without_claiming_it() {
+    let service = Service::start().await;
+    let stop = CancellationToken::new();
+    let (app, token) = (Arc::clone(&service.app), stop.clone());
+    let relay = tokio::spawn(async move { relay::run(&app, &token).await });
+    let mut placed = std::collections::BTreeSet::new();
+    // The relay is there from the first event on that it takes from memory.
+    for _ in 0..20 {
+        placed.insert(service.place().await);
+    }
+    let mut published = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        published.insert(service.subscription.receive().await.message.subject);
+    }
+    assert_eq!(published, placed);
+    service.clock.advance(Duration::from_hours(1));
+    stop.cancel();
+    relay.await.unwrap();
+    assert_eq!(service.relay().await, 0, "an event was left unmarked");
+}
+
+#[tokio::test]
 async fn a_message_that_comes_again_tells_nobody_again() {
     let service = Service::start().await;
     let id = service.place().await;

@@ -27,7 +27,7 @@ fn addition(service: &Service) -> Addition {
     let new = NewOrder::parse(&Node::parse(&text).unwrap(), &["recorder"]).unwrap();
     let order = Order::place(new, service.app.order_id());
     let event = Event::created(&order, service.app.event_id(), None);
-    Addition { order, event, record: None }
+    Addition { order, event, lease_until: None, record: None }
 }
 
 /// An order whose event is received, with one delivery leased until 30 seconds after the start.
@@ -64,6 +64,17 @@ async fn of_writes_that_are_committed_together_the_refused_one_fails_alone() {
         }
     }
     assert_eq!(store.claim_events(100, at(0), LEASE).await.unwrap().len(), 51);
+}
+
+#[tokio::test]
+async fn an_event_that_is_committed_with_a_lease_is_its_committers_until_that_ends() {
+    let service = Service::start().await;
+    let store = &service.app.store;
+    store.add_order(Addition { lease_until: Some(at(30)), ..addition(&service) }, at(0)).await.unwrap();
+    assert_eq!(store.claim_events(10, at(29), LEASE).await.unwrap().len(), 0);
+    assert_eq!(store.next_due().await.unwrap(), Some(at(30)));
+    let taken_over = store.claim_events(10, at(30), LEASE).await.unwrap();
+    assert_eq!((taken_over.len(), taken_over[0].attempt), (1, 2));
 }
 
 #[tokio::test]

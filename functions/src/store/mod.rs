@@ -47,6 +47,8 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Addition {
     pub order: Order,
     pub event: Event,
+    /// The event belongs to the caller until then, as if it had claimed it; `None`: it is due at once.
+    pub lease_until: Option<Timestamp>,
     pub record: Option<NewRecord>,
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     bus::{Bus, BusError, Message},
-    domain::retry,
+    domain::{event::Event, retry},
     store::{EventKey, Leased, Result},
 };
 use std::time::Duration;
@@ -14,23 +14,41 @@ const BATCH: u32 = 128;
 /// How long the relay rests after the store failed it.
 const REST: Duration = Duration::from_secs(1);
 
-/// Publishes until the token is cancelled.
+/// Publishes until the token is cancelled. An order just placed comes from memory, leased since its commit; what is left
+/// then, or does not come that way, is claimed.
 pub async fn run(app: &App, stop: &CancellationToken) {
     let Some(bus) = app.bus.as_deref() else { return };
+    let Some(mut outgoing) = app.outgoing.open() else { return };
+    let mut events = Vec::new();
     loop {
         // What another process left behind is the sweep's business; the bell rings for what was committed here.
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = app.relay_bell.notified() => {}
-        }
-        if let Err(error) = drain(app, bus, stop).await {
+        let published = tokio::select! {
+            () = stop.cancelled() => break,
+            _ = outgoing.recv_many(&mut events, BATCH as usize) => publish(app, bus, &still_leased(app, &mut events)).await.map(drop),
+            () = app.relay_bell.notified() => drain(app, bus, stop).await.map(drop),
+        };
+        if let Err(error) = published {
             tracing::warn!(%error, "the relay cannot use the outbox");
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 () = tokio::time::sleep(REST) => app.relay_bell.notify_one(),
             }
         }
     }
+    // Requests under way may still send theirs; whoever comes later finds no place and leaves its event to be claimed.
+    outgoing.close();
+    while outgoing.recv_many(&mut events, BATCH as usize).await > 0 {
+        if let Err(error) = publish(app, bus, &still_leased(app, &mut events)).await {
+            tracing::warn!(%error, "an event is left for another process, when its lease ends");
+        }
+    }
+}
+
+/// An event whose lease ended while it waited may be another process's by then.
+fn still_leased(app: &App, events: &mut Vec<Event>) -> Vec<Leased> {
+    let now = app.now();
+    let leased = events.drain(..).filter(|event| event.occurred_at.plus(app.settings.lease) > now);
+    leased.map(|event| Leased { event, attempt: 1 }).collect()
 }
 
 /// Publishes all that is due and says how many events that were. A batch that is begun is finished.

@@ -203,7 +203,7 @@ fn bind_additions(arguments: &mut SqliteArguments, jobs: &[Job], members: &[usiz
         orders::bind(arguments, &addition.order, &addition.event.data)?;
     }
     for addition in additions() {
-        outbox::bind(arguments, &addition.event)?;
+        outbox::bind(arguments, &addition.event, addition.lease_until)?;
     }
     for addition in additions() {
         if let Some(record) = &addition.record {

@@ -58,7 +58,7 @@ pub(super) async fn add(connection: &mut SqliteConnection, addition: &Addition, 
     let mut arguments = SqliteArguments::default();
     bind(&mut arguments, &addition.order, &addition.event.data).map_err(broken)?;
     insert(connection, INSERT, arguments).await?;
-    outbox::add(connection, &addition.event).await?;
+    outbox::add(connection, &addition.event, addition.lease_until).await?;
     if let Some(record) = &addition.record {
         let mut arguments = SqliteArguments::default();
         bind_key(&mut arguments, record, &addition.event.data).map_err(broken)?;
@@ -107,7 +107,7 @@ pub(super) async fn update(connection: &mut SqliteConnection, update: &Update) -
         return Ok(false);
     }
     if let Some(event) = &update.event {
-        outbox::add(connection, event).await?;
+        outbox::add(connection, event, None).await?;
     }
     Ok(true)
 }

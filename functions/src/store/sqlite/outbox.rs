@@ -20,8 +20,8 @@ use sqlx::{
 use std::time::Duration;
 
 pub(super) const INSERT: Around = (
-    "INSERT INTO outbox (order_id, sequence, id, kind, occurred_at, traceparent, data, next_attempt_at) VALUES",
-    "(?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO outbox (order_id, sequence, id, kind, occurred_at, traceparent, data, attempts, next_attempt_at, lease_until) VALUES",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "",
 );
 
@@ -42,7 +42,7 @@ pub(super) const MARK_PUBLISHED: Around = (
     "))",
 );
 
-pub(super) fn bind(arguments: &mut SqliteArguments, event: &Event) -> std::result::Result<(), BoxDynError> {
+pub(super) fn bind(arguments: &mut SqliteArguments, event: &Event, lease_until: Option<Timestamp>) -> std::result::Result<(), BoxDynError> {
     arguments.add(event.order_id.0.as_bytes().as_slice())?;
     arguments.add(event.sequence)?;
     arguments.add(event.id.0.as_bytes().as_slice())?;
@@ -50,7 +50,9 @@ pub(super) fn bind(arguments: &mut SqliteArguments, event: &Event) -> std::resul
     arguments.add(event.occurred_at.millis())?;
     arguments.add(event.trace.map(|trace| trace.to_string()))?;
     arguments.add(event.data.clone())?;
-    arguments.add(event.occurred_at.millis())
+    arguments.add(i64::from(lease_until.is_some()))?;
+    arguments.add(lease_until.unwrap_or(event.occurred_at).millis())?;
+    arguments.add(lease_until.map(Timestamp::millis))
 }
 
 pub(super) fn bind_received(arguments: &mut SqliteArguments, receipts: &[&Receipt]) -> std::result::Result<(), BoxDynError> {
@@ -62,9 +64,9 @@ pub(super) fn bind_received(arguments: &mut SqliteArguments, receipts: &[&Receip
     Ok(())
 }
 
-pub(super) async fn add(connection: &mut SqliteConnection, event: &Event) -> Result<()> {
+pub(super) async fn add(connection: &mut SqliteConnection, event: &Event, lease_until: Option<Timestamp>) -> Result<()> {
     let mut arguments = SqliteArguments::default();
-    bind(&mut arguments, event).map_err(broken)?;
+    bind(&mut arguments, event, lease_until).map_err(broken)?;
     orders::insert(connection, INSERT, arguments).await
 }
 
