@@ -24,6 +24,7 @@ pub struct Order {
     pub status: Status,
     /// Only on a cancelled order.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub cancellation: Option<Cancellation>,
     #[serde(default, skip_serializing_if = "Preferences::is_empty")]
     pub notify: Preferences,
@@ -44,7 +45,7 @@ pub struct Customer {
     #[schema(min_length = 1, max_length = 200, example = "Ada Lovelace")]
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 254, example = "ada@example.com")]
+    #[schema(nullable = false, max_length = 254, example = "ada@example.com")]
     pub email: Option<String>,
 }
 
@@ -54,6 +55,7 @@ pub struct Line {
     #[schema(example = "TEA-1")]
     pub sku: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub name: Option<String>,
     #[schema(example = 2)]
     pub quantity: i64,
@@ -70,10 +72,11 @@ pub struct Line {
 pub struct Preferences {
     /// Names of configured channels; absent: the service's default ones; empty: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub channels: Option<Vec<String>>,
     /// A BCP 47 language tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "en-GB")]
+    #[schema(nullable = false, example = "en-GB")]
     pub locale: Option<String>,
 }
 
@@ -87,6 +90,7 @@ impl Preferences {
 pub struct Cancellation {
     pub reason: CancelReason,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub note: Option<String>,
 }
 

@@ -59,7 +59,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
         OrderChange,
         CustomerChange,
         CancelRequest,
-        OrderPage
+        OrderPage,
+        Check
     ))
 )]
 struct Api;
@@ -88,6 +89,7 @@ impl Modify for Keyed {
 
 /// What places an order. Either `customer` or `customerName`.
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(rename_all = "camelCase", example = json!({
     "customer": { "name": "Ada Lovelace", "email": "ada@example.com" },
     "currency": "EUR",
@@ -95,27 +97,31 @@ impl Modify for Keyed {
 }))]
 #[expect(dead_code, reason = "only its schema is used; the domain reads the body itself, to find all faults at once")]
 struct NewOrder {
+    #[schema(nullable = false)]
     customer: Option<Customer>,
     /// For when only the name is known.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(nullable = false, min_length = 1, max_length = 200)]
     customer_name: Option<String>,
     /// ISO 4217, upper case.
     #[schema(example = "EUR")]
     currency: String,
     #[schema(min_items = 1, max_items = 100)]
     lines: Vec<NewLine>,
+    #[schema(nullable = false)]
     notify: Option<Preferences>,
     /// Up to 20 pairs; names up to 40 characters, values up to 200.
+    #[schema(nullable = false)]
     metadata: Option<std::collections::BTreeMap<String, String>>,
 }
 
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct NewLine {
     #[schema(min_length = 1, max_length = 64, example = "TEA-1")]
     sku: String,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(nullable = false, min_length = 1, max_length = 200)]
     name: Option<String>,
     #[schema(minimum = 1, maximum = 10000, example = 2)]
     quantity: i64,
@@ -126,20 +132,24 @@ struct NewLine {
 
 /// A JSON merge-patch (RFC 7396).
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({ "status": "confirmed", "metadata": { "picker": "7" } }))]
 #[expect(dead_code, reason = "only its schema is used")]
 struct OrderChange {
     /// Any status but `cancelled`.
+    #[schema(nullable = false)]
     status: Option<Status>,
+    #[schema(nullable = false)]
     customer: Option<CustomerChange>,
     /// `null` takes a pair, or all of them, away.
     metadata: Option<std::collections::BTreeMap<String, Option<String>>>,
 }
 
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct CustomerChange {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(nullable = false, min_length = 1, max_length = 200)]
     name: Option<String>,
     /// `null` takes the address away.
     #[schema(max_length = 254)]
@@ -147,11 +157,12 @@ struct CustomerChange {
 }
 
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({ "reason": "customer", "note": "ordered twice" }))]
 #[expect(dead_code, reason = "only its schema is used")]
 struct CancelRequest {
     reason: CancelReason,
-    #[schema(min_length = 1, max_length = 500)]
+    #[schema(nullable = false, min_length = 1, max_length = 500)]
     note: Option<String>,
 }
 
@@ -161,6 +172,7 @@ struct CancelRequest {
 struct OrderPage {
     items: Vec<Order>,
     /// Absent on the last page.
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 
@@ -261,8 +273,17 @@ fn openapi() {}
 #[expect(dead_code, reason = "carries the description")]
 fn docs() {}
 
+/// Which of the probes' questions
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Check {
+    Live,
+    Ready,
+}
+
 /// Whether this instance is up
-#[utoipa::path(get, path = "/api/health/{check}", params(("check" = String, Path, description = "live or ready")),
+#[utoipa::path(get, path = "/api/health/{check}", params(("check" = Check, Path)),
     responses(
         (status = 200, description = "It is; outages that all instances share are named", body = Health),
         (status = 404, description = "No such check", body = ProblemDetails, content_type = "application/problem+json"),
