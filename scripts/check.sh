@@ -33,6 +33,23 @@ readme_test_command() {
   sed -n '/^## Test$/,/^## /s/^    \(cargo test.*\)$/\1/p' README.md
 }
 
+# The binary that would be deployed, started as a stranger would, tells an order's whole story.
+smoke() {
+  local folder pid port=
+  folder=$(mktemp -d)
+  touch "$folder/log"
+  target/app/orders dev --port 0 --data "$folder" >"$folder/log" &
+  pid=$!
+  while [ -z "$port" ] && kill -0 "$pid"; do
+    sleep 0.05
+    port=$(sed -n 's,^orders listens on http://localhost:,,p' "$folder/log")
+  done
+  scripts/smoke.sh "http://localhost:$port" || { kill "$pid"; cat "$folder/log"; return 1; }
+  kill "$pid"
+  wait "$pid"
+  rm -rf "$folder"
+}
+
 step 'Format' cargo fmt --all --check
 step 'Lint' cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 read -r -a test_command <<<"$(readme_test_command)"
@@ -41,4 +58,8 @@ step 'Test' "${test_command[@]}" --locked
 RUSTDOCFLAGS='-D warnings' step 'Documentation' cargo doc --workspace --no-deps --document-private-items --locked
 if needs cargo-deny 'cargo install --locked cargo-deny'; then step 'Dependencies' dependencies; fi
 if needs shellcheck 'apt-get install shellcheck'; then step 'Scripts' shellcheck scripts/*.sh .ci/run; fi
+if needs zip 'apt-get install zip' && needs musl-gcc "apt-get install musl-tools; rustup target add $(uname -m)-unknown-linux-musl"; then
+  step 'Package' scripts/package.sh
+  if needs jq 'apt-get install jq'; then step 'Smoke' smoke; fi
+fi
 printf '\nall checks passed in %s s\n' "$SECONDS"
