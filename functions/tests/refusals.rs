@@ -192,3 +192,14 @@ fn no_body_is_ever_our_fault() {
         })
         .unwrap();
 }
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_not_waited_for() {
+    let service = Service::start().await;
+    let begun = futures_util::stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"{\"currency\":"))]);
+    let endless = futures_util::StreamExt::chain(begun, futures_util::stream::pending());
+    // From here on, time passes whenever nothing else happens.
+    tokio::time::pause();
+    let answer = service.call(Method::POST, "/api/orders", &[JSON], Body::from_stream(endless)).await;
+    assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (408, "too-slow"), "{}", answer.text);
+}

@@ -1,5 +1,6 @@
 //! `orders functions`, `orders api`, `orders worker`: one process of a deployment.
 
+use super::connections;
 use crate::{
     app::App,
     bus::Bus,
@@ -83,14 +84,12 @@ pub async fn serve(
         draining.start_draining();
         token.cancel();
     });
-    let stopped = stop.clone();
-    let served = axum::serve(listener, router).with_graceful_shutdown(async move { stopped.cancelled().await });
     let late = async {
         stop.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        served = served.into_future() => served?,
+        () = connections::serve(listener, router, stop) => {}
         () = late => tracing::warn!("requests were still under way at the end of the grace period"),
     }
     app.background.close();

@@ -38,7 +38,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Orders", description = "Takes orders, keeps them, and tells the customer."),
-    modifiers(&Keyed),
+    modifiers(&InCommon),
     paths(create_order, list_orders, get_order, update_order, cancel_order, get_order_timeline, openapi, docs, health),
     components(schemas(
         Order,
@@ -65,23 +65,30 @@ pub fn document() -> utoipa::openapi::OpenApi {
 )]
 struct Api;
 
-/// What every function that asks for a key has in common: the key, as a header or in the query, and the refusal without.
-struct Keyed;
+/// What the functions of orders have in common: the key, as a header or in the query, and the refusal without; the time
+/// for a body.
+struct InCommon;
 
-impl Modify for Keyed {
+impl Modify for InCommon {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let described = |name: &str| ApiKeyValue::with_description(name, "Not asked for by `orders dev`");
         let components = document.components.get_or_insert_with(Components::new);
         components.add_security_scheme("header", SecurityScheme::ApiKey(ApiKey::Header(described("x-functions-key"))));
         components.add_security_scheme("query", SecurityScheme::ApiKey(ApiKey::Query(described("code"))));
+        let problem = |description: &str| {
+            let content = Content::new(Some(Ref::from_schema_name("ProblemDetails")));
+            ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+        };
         let keyed = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/orders"));
         for (_, item) in keyed {
             for operation in [&mut item.get, &mut item.post, &mut item.patch].into_iter().flatten() {
                 let one_of = ["header", "query"].map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new()));
                 operation.security = Some(one_of.into());
-                let problem = Content::new(Some(Ref::from_schema_name("ProblemDetails")));
-                let response = ResponseBuilder::new().description("No valid key").content("application/problem+json", problem).build();
-                operation.responses.responses.insert("401".into(), response.into());
+                let responses = &mut operation.responses.responses;
+                responses.insert("401".into(), problem("No valid key").into());
+                if operation.request_body.is_some() {
+                    responses.insert("408".into(), problem("The body did not arrive in time").into());
+                }
             }
         }
     }

@@ -15,7 +15,7 @@ use axum::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 use uuid::Uuid;
 
 /// The largest body, in bytes; the order of it still makes an event that fits a Service Bus Standard message.
@@ -44,9 +44,16 @@ impl<S: Send + Sync> FromRequest<S> for JsonText {
     }
 }
 
-/// Reads a body of at most `limit` bytes.
+/// How long a client may take to send a body.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// Reads a body of at most `limit` bytes that comes within [`BODY_TIME`].
 pub async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    match Limited::new(body, limit).collect().await {
+    let Ok(read) = tokio::time::timeout(BODY_TIME, Limited::new(body, limit).collect()).await else {
+        let detail = format!("a body has {} seconds to arrive", BODY_TIME.as_secs());
+        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The body did not arrive in time", detail));
+    };
+    match read {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
