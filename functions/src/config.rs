@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use tracing_subscriber::EnvFilter;
 
 /// One row of the settings table.
 #[derive(Debug)]
@@ -121,7 +122,7 @@ impl Config {
                 "off" => false,
                 _ => return Err(wrong(RELAY, "must be on or off")),
             },
-            log_filter: text(LOG, "info"),
+            log_filter: log_filter(text(LOG, "info"))?,
             settings: Settings {
                 default_channels: channels.clone(),
                 idempotency: duration(&get, IDEMPOTENCY, defaults.idempotency, 60, 30 * 86_400)?,
@@ -175,6 +176,13 @@ fn listen(role: &Role, value: Option<&str>, port: Option<&str>) -> Result<Socket
     }
 }
 
+fn log_filter(text: String) -> Result<String, ConfigError> {
+    match EnvFilter::builder().parse(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(wrong(LOG, format!("must be a level, or TARGET=LEVEL separated by commas: {error}"))),
+    }
+}
+
 /// The Functions host checks its own keys, and who is not asked for orders needs none.
 fn keys(role: &Role, list: Option<&str>) -> Result<Option<Keys>, ConfigError> {
     match (role, list) {
@@ -224,6 +232,7 @@ mod tests {
         assert!(complaint(&Role::Api, &[file, key, ("NOTIFY_CHANNELS", "log,pigeon")]).starts_with("NOTIFY_CHANNELS names \"pigeon\""));
         assert!(complaint(&Role::Api, &[file, key, ("ORDERS_LEASE", "0s")]).starts_with("ORDERS_LEASE must be a duration from 1s"));
         assert!(complaint(&Role::Api, &[file, key, ("SWEEP_SCHEDULE", "hourly")]).starts_with("SWEEP_SCHEDULE must"));
+        assert!(complaint(&Role::Api, &[file, key, ("RUST_LOG", "orders=loud")]).starts_with("RUST_LOG must be a level"));
         assert!(complaint(&Role::Api, &[file, key, ("ORDERS_RELAY", "maybe")]).starts_with("ORDERS_RELAY must"));
     }
 
