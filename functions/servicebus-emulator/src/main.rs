@@ -1,0 +1,55 @@
+//! The emulator as a process of its own.
+
+use servicebus_emulator::{Options, config::Config, start};
+use std::{
+    io::{self, Write},
+    net::Ipv4Addr,
+    process::ExitCode,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "servicebus-emulator: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let mut options = Options::default();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--port" => {
+                let port: u16 = value()?.parse().map_err(|_| "--port is a number from 0 to 65535")?;
+                options.amqp = options.amqp.map(|mut address| {
+                    address.set_port(port);
+                    address
+                });
+            }
+            "--tls-port" => {
+                let port: u16 = value()?.parse().map_err(|_| "--tls-port is a number from 0 to 65535")?;
+                options.amqp_tls = Some((Ipv4Addr::LOCALHOST, port).into());
+            }
+            "--config" => {
+                let path = value()?;
+                let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+                options.config = Config::parse(&text).map_err(|error| format!("{path}: {error}"))?;
+            }
+            "--admin-port" => {
+                let port: u16 = value()?.parse().map_err(|_| "--admin-port is a number from 0 to 65535")?;
+                options.admin = Some((Ipv4Addr::LOCALHOST, port).into());
+            }
+            other => return Err(format!("{other} is unknown").into()),
+        }
+    }
+    let emulator = start(options).await?;
+    writeln!(io::stdout(), "{}", emulator.connection_string())?;
+    tokio::signal::ctrl_c().await?;
+    emulator.stop().await;
+    Ok(())
+}
