@@ -1,10 +1,11 @@
 //! What a handler may use, and nothing more.
 
 use crate::{
-    bus::Bus,
+    bus::{Bus, Subscription},
     channels::Channels,
     clock::{Clock, Ids},
     domain::{
+        circuit::Circuit,
         delivery::{NewDelivery, channels_for},
         event::{Event, Received},
         id::{DeliveryId, EventId, OrderId},
@@ -33,6 +34,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// None: events stay in the outbox for a process that has one.
     pub bus: Option<Arc<dyn Bus>>,
+    /// Where this process receives from, once it does.
+    pub subscription: OnceLock<Arc<dyn Subscription>>,
     pub channels: Channels,
     pub clock: Arc<dyn Clock>,
     pub settings: Settings,
@@ -45,6 +48,8 @@ pub struct App {
     /// Rung when something became due at a time the sweep does not know of.
     pub sweep_bell: Notify,
     pub attempts: Arc<Semaphore>,
+    /// Kept by all that publish.
+    pub circuit: Circuit,
     /// What goes on behind the requests, and is waited for before the process ends.
     pub background: TaskTracker,
     draining: AtomicBool,
@@ -87,6 +92,7 @@ impl App {
         Self {
             store,
             bus,
+            subscription: OnceLock::new(),
             channels,
             clock,
             settings,
@@ -95,6 +101,7 @@ impl App {
             outgoing: Outgoing::default(),
             relay_bell: Notify::new(),
             sweep_bell: Notify::new(),
+            circuit: Circuit::default(),
             attempts: Arc::new(Semaphore::new(ATTEMPTS_AT_ONCE)),
             background: TaskTracker::new(),
             draining: AtomicBool::new(false),
@@ -127,6 +134,18 @@ impl App {
             }
         }
         deliveries
+    }
+
+    /// A place for an event that goes straight to the relay; none while the bus is out, when events are better claimed one
+    /// by one.
+    pub fn place_in_relay(&self) -> Option<mpsc::OwnedPermit<Event>> {
+        if self.circuit.open_until().is_some() { None } else { self.outgoing.reserve() }
+    }
+
+    /// What is out of the bus at the moment, for people.
+    pub fn bus_outage(&self) -> Option<String> {
+        let publishing = self.bus.as_ref().and_then(|bus| bus.outage());
+        publishing.or_else(|| self.subscription.get().and_then(|subscription| subscription.outage()))
     }
 
     pub fn start_draining(&self) {

@@ -1,6 +1,8 @@
 //! The settings: environment variables, read once, here alone.
 
-use crate::{app::Settings, channels, keys::Keys};
+mod bus;
+
+use crate::{app::Settings, bus::service_bus, channels, keys::Keys};
 use std::{
     collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
@@ -29,8 +31,14 @@ settings! {
     DATABASE = "ORDERS_DATABASE", "required outside dev", "where the orders are: sqlite:PATH";
     LISTEN = "ORDERS_LISTEN", "0.0.0.0:8080", "where api and worker listen: ADDRESS:PORT or PORT";
     KEYS = "ORDERS_KEYS", "required for api", "the API keys that api takes: NAME=KEY,NAME=KEY; `orders keys new` makes one";
+    CONNECTION_STRING = "ServiceBus", "none: events stay in the outbox", "a connection string of Service Bus or of its emulator";
+    NAMESPACE = "ServiceBus__fullyQualifiedNamespace", "none", "in its place, with Entra ID: NAME.servicebus.windows.net";
+    CLIENT_ID = "ServiceBus__clientId", "the platform's", "which identity asks Entra ID for tokens, where there are several";
+    TRANSPORT = "ServiceBus__transport", "amqp", "amqpWebSockets: over port 443, where 5671 is closed";
+    AUTHORITIES = "SSL_CERT_FILE", "none", "PEM certificates of authorities to trust besides the web's";
     TOPIC = "ORDERS_TOPIC", "orders", "the topic that events are published on";
     SUBSCRIPTION = "NOTIFY_SUBSCRIPTION", "notify", "the subscription that Notify receives from";
+    CONCURRENCY = "NOTIFY_CONCURRENCY", "64", "messages that worker handles at the same time; 1 to 1024";
     CHANNELS = "NOTIFY_CHANNELS", "log", "how customers are told: log, file, separated by commas";
     FILE = "NOTIFY_FILE", "notifications.jsonl", "where the channel file writes";
     SCHEDULE = "SWEEP_SCHEDULE", "0 */1 * * * *", "when the Functions host runs Sweep: NCRONTAB, six fields";
@@ -41,17 +49,24 @@ settings! {
     RETENTION = "ORDERS_RETENTION", "30days", "how long published events and finished deliveries are kept; at least 1h";
     RELAY = "ORDERS_RELAY", "on", "off: this process leaves publishing to the others";
     LOG = "RUST_LOG", "info", "what is logged: error, warn, info, debug, trace, or by target";
+    FEDERATED_TOKEN = "AZURE_FEDERATED_TOKEN_FILE", "set by AKS", "Entra ID is asked as this workload identity";
+    IDENTITY_ENDPOINT = "IDENTITY_ENDPOINT", "set by Azure", "Entra ID is asked as this managed identity";
     PORT = "FUNCTIONS_CUSTOMHANDLER_PORT", "set by the Functions host", "where the Functions host calls this process";
 }
 
 /// What this process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    Dev { port: u16, data: PathBuf },
+    Dev {
+        port: u16,
+        data: PathBuf,
+    },
     Functions,
     Api,
     Worker,
     Migrate,
+    /// A command of an operator's, with the settings of the service.
+    Operator,
 }
 
 #[derive(Debug, Clone)]
@@ -63,6 +78,12 @@ pub struct Config {
     pub channels: Vec<String>,
     pub notify_file: PathBuf,
     pub relay: bool,
+    /// The topic and the subscription, whichever bus they are on.
+    pub topic: String,
+    pub subscription: String,
+    pub bus: Option<service_bus::Settings>,
+    /// Messages that are handled at the same time.
+    pub concurrency: u32,
     pub log_filter: String,
     pub settings: Settings,
 }
@@ -89,6 +110,11 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The topic and the subscription that the settings name.
+pub fn entities() -> Result<(String, String), ConfigError> {
+    bus::entities(&environment)
+}
+
 impl Config {
     pub fn from_environment(role: &Role) -> Result<Self, ConfigError> {
         Self::read(role, environment)
@@ -104,11 +130,10 @@ impl Config {
         if !(5..=6).contains(&schedule.split_whitespace().count()) {
             return Err(wrong(SCHEDULE, "must be an NCRONTAB expression of five or six fields, as in \"0 */1 * * * *\""));
         }
-        for name in [TOPIC, SUBSCRIPTION] {
-            if get(name).is_some_and(|value| value.len() > 260 || value.chars().any(char::is_whitespace)) {
-                return Err(wrong(name, "must be an entity name of at most 260 characters without spaces"));
-            }
-        }
+        let Ok(concurrency @ 1..=1024) = text(CONCURRENCY, "64").parse() else {
+            return Err(wrong(CONCURRENCY, "must be a number from 1 to 1024"));
+        };
+        let (topic, subscription) = bus::entities(&get)?;
         let config = Self {
             database: database(get(DATABASE).as_deref(), dev_folder.map(PathBuf::as_path))?,
             listen: listen(role, get(LISTEN).as_deref(), get(PORT).as_deref())?,
@@ -122,6 +147,10 @@ impl Config {
                 "off" => false,
                 _ => return Err(wrong(RELAY, "must be on or off")),
             },
+            topic,
+            subscription,
+            bus: bus::read(&get, concurrency)?,
+            concurrency,
             log_filter: log_filter(text(LOG, "info"))?,
             settings: Settings {
                 default_channels: channels.clone(),
@@ -168,7 +197,7 @@ fn listen(role: &Role, value: Option<&str>, port: Option<&str>) -> Result<Socket
             let port: u16 = port.parse().map_err(|_| wrong(PORT, "must be a port number"))?;
             Ok((Ipv4Addr::LOCALHOST, port).into())
         }
-        Role::Api | Role::Worker | Role::Migrate => {
+        Role::Api | Role::Worker | Role::Migrate | Role::Operator => {
             let value = value.unwrap_or("0.0.0.0:8080");
             let address = value.parse().or_else(|_| value.parse::<u16>().map(|port| (Ipv4Addr::UNSPECIFIED, port).into()));
             address.map_err(|_| wrong(LISTEN, "must be ADDRESS:PORT or PORT, as in 0.0.0.0:8080"))
@@ -186,7 +215,7 @@ fn log_filter(text: String) -> Result<String, ConfigError> {
 /// The Functions host checks its own keys, and who is not asked for orders needs none.
 fn keys(role: &Role, list: Option<&str>) -> Result<Option<Keys>, ConfigError> {
     match (role, list) {
-        (Role::Functions | Role::Worker | Role::Migrate, _) | (Role::Dev { .. }, None) => Ok(None),
+        (Role::Functions | Role::Worker | Role::Migrate | Role::Operator, _) | (Role::Dev { .. }, None) => Ok(None),
         (Role::Api | Role::Dev { .. }, Some(list)) => Keys::parse(list).map(Some).map_err(|error| wrong(KEYS, error.to_string())),
         (Role::Api, None) => Err(wrong(KEYS, "is not set, and nobody else checks who calls; set it to what `orders keys new` prints")),
     }

@@ -1,12 +1,14 @@
 //! Parses the command and runs it.
 
+#[cfg(not(feature = "dev"))]
+use clap::CommandFactory;
 use clap::{Parser, Subcommand};
 use orders::{
     commands,
     config::{self, Role, SETTINGS},
     handlers::open_api,
 };
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 // musl's own allocator is slow under load; glibc's is as fast as this one and keeps less memory.
 #[cfg(target_env = "musl")]
@@ -25,14 +27,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything in one process on embedded defaults: SQLite, a bus in memory, notifications in the log and a file
+    /// Everything in one process on embedded defaults: SQLite, a Service Bus emulator, notifications in the log and a file
+    #[cfg(feature = "dev")]
     Dev {
         /// Where to listen, on 127.0.0.1 only
         #[arg(long, default_value_t = 7071)]
         port: u16,
         /// Where the data is kept over restarts
         #[arg(long, value_name = "FOLDER", default_value = ".orders")]
-        data: PathBuf,
+        data: std::path::PathBuf,
     },
     /// The custom handler that the Azure Functions host starts and calls
     Functions,
@@ -42,6 +45,14 @@ enum Command {
     Worker,
     /// Brings the database's schema up to what this binary needs
     Migrate,
+    /// A Service Bus emulator alone, in memory, for `func start` and other processes
+    #[cfg(feature = "dev")]
+    Emulator(commands::emulator::Arguments),
+    /// Looks at the messages that were put aside, hands them to Notify again, or removes them
+    Dlq {
+        #[command(subcommand)]
+        command: commands::dlq::Command,
+    },
     /// Makes API keys for `orders api`
     Keys {
         #[command(subcommand)]
@@ -69,10 +80,18 @@ fn settings_table() -> String {
     format!("Settings (environment variables):\n{}", rows.join("\n"))
 }
 
+fn default_command() -> Command {
+    if config::under_functions_host() {
+        return Command::Functions;
+    }
+    #[cfg(feature = "dev")]
+    return Command::Dev { port: 7071, data: ".orders".into() };
+    #[cfg(not(feature = "dev"))]
+    Arguments::command().error(clap::error::ErrorKind::MissingSubcommand, "say what this process is").exit()
+}
+
 fn main() -> ExitCode {
-    let command = Arguments::parse().command.unwrap_or_else(|| {
-        if config::under_functions_host() { Command::Functions } else { Command::Dev { port: 7071, data: ".orders".into() } }
-    });
+    let command = Arguments::parse().command.unwrap_or_else(default_command);
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -88,11 +107,15 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        #[cfg(feature = "dev")]
+        Command::Emulator(arguments) => commands::emulator::run(arguments).await,
+        #[cfg(feature = "dev")]
         Command::Dev { port, data } => commands::dev::run(port, data).await,
         Command::Functions => commands::serve::run(Role::Functions).await,
         Command::Api => commands::serve::run(Role::Api).await,
         Command::Worker => commands::serve::run(Role::Worker).await,
         Command::Migrate => commands::migrate::run().await,
+        Command::Dlq { command } => commands::dlq::run(command).await,
         Command::Keys { command: KeysCommand::New { name } } => commands::keys::generate(&name),
         Command::Openapi => {
             #[expect(clippy::print_stdout, reason = "the description is the command's output")]

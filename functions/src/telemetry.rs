@@ -22,6 +22,8 @@ pub enum Form {
     Json,
     /// For a person at a terminal.
     Readable,
+    /// The same on stderr, beside a command's output.
+    Aside,
 }
 
 /// Sets up the log of this process, once. `filter` is in the form of `RUST_LOG`.
@@ -30,6 +32,7 @@ pub fn start(form: Form, filter: &str) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stdout);
     match form {
         Form::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
+        Form::Aside => log.with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).event_format(ForPeople).init(),
         Form::Readable => log.with_ansi(io::stdout().is_terminal()).event_format(ForPeople).init(),
     }
     std::panic::set_hook(Box::new(|panic| {

@@ -170,7 +170,7 @@ async fn the_largest_order_makes_an_event_that_fits_a_standard_message() {
     assert_eq!(cancelled.status, 200, "{}", cancelled.text);
     assert_eq!(service.relay().await, 2);
     for _ in 0..2 {
-        let message = service.subscription.receive().await.message;
+        let message = service.subscription.receive().await.unwrap().message;
         assert!(message.body.len() < 262_144, "{} bytes", message.body.len());
         assert!(message.body.len() > 100_000, "the order is not the largest: {} bytes", message.body.len());
     }

@@ -44,7 +44,7 @@ async fn events() -> Vec<Value> {
     let count = service.relay().await;
     let mut events = Vec::new();
     for _ in 0..count {
-        events.push(serde_json::from_slice(&service.subscription.receive().await.message.body).unwrap());
+        events.push(serde_json::from_slice(&service.subscription.receive().await.unwrap().message.body).unwrap());
     }
     assert_eq!(events.len(), 6);
     events

@@ -24,7 +24,7 @@ async fn invoke(service: &Service, function: &str, envelope: &Value) -> Answer {
 /// The next message of the topic.
 async fn message(service: &Service) -> String {
     service.relay().await;
-    String::from_utf8(service.subscription.receive().await.message.body).unwrap()
+    String::from_utf8(service.subscription.receive().await.unwrap().message.body).unwrap()
 }
 
 #[tokio::test]

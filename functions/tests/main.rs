@@ -8,6 +8,7 @@
 )]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod behaviour;
 mod bindings;
 mod boundaries;
 mod change_order;
@@ -22,6 +23,8 @@ mod open_api;
 mod order_properties;
 mod refusals;
 mod relay_and_notify;
+mod service_bus;
+mod stand_in;
 mod store_promises;
 mod support;
 mod survives_kill;

@@ -5,15 +5,16 @@ use orders::{
     app::{App, Settings},
     bus::{Bus, BusError, Message},
     channels::Channels,
-    domain::{delivery::Attempt, event::Event},
+    domain::{delivery::Attempt, event::Event, id::EventId},
     store,
     work::{notify, relay},
 };
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -23,15 +24,23 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Default)]
 struct Flaky {
     away: AtomicBool,
+    /// Calls of `publish`.
+    asked: AtomicUsize,
+    /// The ids of events that are never taken.
+    refused: std::sync::Mutex<Vec<EventId>>,
     taken: std::sync::Mutex<Vec<Message>>,
 }
 
 #[async_trait::async_trait]
 impl Bus for Flaky {
     async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BusError>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         let take = |message: Message| {
+            if self.refused.lock().unwrap().contains(&message.id) {
+                return Err(BusError::Permanent("too large".into()));
+            }
             if self.away.load(Ordering::SeqCst) {
-                return Err(BusError("away".into()));
+                return Err(BusError::Transient("away".into()));
             }
             self.taken.lock().unwrap().push(message);
             Ok(())
@@ -72,22 +81,69 @@ async fn the_events_of_an_order_leave_in_the_order_of_its_versions_whatever_fail
 async fn a_running_relay_publishes_each_order_once_without_claiming_it() {
     let service = Service::start().await;
     let stop = CancellationToken::new();
-    let (app, token) = (Arc::clone(&service.app), stop.clone());
-    let relay = tokio::spawn(async move { relay::run(&app, &token).await });
+    relay::start(&service.app, &stop);
     let mut placed = std::collections::BTreeSet::new();
-    // The relay is there from the first event on that it takes from memory.
     for _ in 0..20 {
         placed.insert(service.place().await);
     }
     let mut published = std::collections::BTreeSet::new();
     for _ in 0..20 {
-        published.insert(service.subscription.receive().await.message.subject);
+        let delivered = service.subscription.receive().await.expect("the bus is open");
+        published.insert(Event::parse(&delivered.message.body).unwrap().event.order_id.to_string());
     }
     assert_eq!(published, placed);
     service.clock.advance(Duration::from_hours(1));
     stop.cancel();
-    relay.await.unwrap();
+    service.settled().await;
     assert_eq!(service.relay().await, 0, "an event was left unmarked");
+}
+
+#[tokio::test]
+async fn while_the_bus_is_away_one_event_at_a_time_asks_for_it_and_orders_are_taken() {
+    let service = Service::start().await;
+    let flaky = Flaky::default();
+    let stop = CancellationToken::new();
+    flaky.away.store(true, Ordering::SeqCst);
+    for _ in 0..5 {
+        service.place().await;
+    }
+    assert_eq!(relay::drain(&service.app, &flaky, &stop).await.unwrap(), 0);
+    assert_eq!(flaky.asked.load(Ordering::SeqCst), 1);
+    for _ in 0..5 {
+        service.place().await;
+        assert_eq!(relay::drain(&service.app, &flaky, &stop).await.unwrap(), 0);
+    }
+    assert_eq!(flaky.asked.load(Ordering::SeqCst), 1, "nobody asks before the pause is over");
+    service.clock.advance(Duration::from_secs(1));
+    assert_eq!(relay::drain(&service.app, &flaky, &stop).await.unwrap(), 0);
+    assert_eq!(flaky.asked.load(Ordering::SeqCst), 2, "one probe");
+    flaky.away.store(false, Ordering::SeqCst);
+    service.clock.advance(Duration::from_secs(2));
+    assert_eq!(relay::drain(&service.app, &flaky, &stop).await.unwrap(), 10, "one probe lets all the others go");
+}
+
+#[tokio::test]
+async fn an_event_that_the_bus_refuses_says_so_on_its_row_and_holds_up_no_other_order() {
+    let service = Service::start().await;
+    let flaky = Flaky::default();
+    let stop = CancellationToken::new();
+    service.place().await;
+    let refused = service.app.store.claim_events(1, service.app.now(), Duration::from_secs(1)).await.unwrap().remove(0).event;
+    flaky.refused.lock().unwrap().push(refused.id);
+    service.place().await;
+    service.clock.advance(Duration::from_secs(1));
+    assert_eq!(relay::drain(&service.app, &flaky, &stop).await.unwrap(), 1);
+    service.clock.advance(Duration::from_mins(10));
+    assert_eq!(relay::drain(&service.app, &flaky, &stop).await.unwrap(), 0, "not asked again soon");
+    let asked = flaky.asked.load(Ordering::SeqCst);
+    service.clock.advance(Duration::from_mins(50));
+    assert_eq!(relay::drain(&service.app, &flaky, &stop).await.unwrap(), 0);
+    assert_eq!(flaky.asked.load(Ordering::SeqCst), asked + 1, "an hour later it is");
+    let options = SqliteConnectOptions::new().filename(service.folder.path().join("orders.sqlite"));
+    let mut database = options.connect().await.unwrap();
+    let row = sqlx::query("SELECT last_error FROM outbox WHERE id = ?").bind(refused.id.0.as_bytes().as_slice());
+    let reason: String = row.fetch_one(&mut database).await.unwrap().get(0);
+    assert_eq!(reason, "refused: too large");
 }
 
 #[tokio::test]
@@ -95,7 +151,7 @@ async fn a_message_that_comes_again_tells_nobody_again() {
     let service = Service::start().await;
     let id = service.place().await;
     service.relay().await;
-    let delivered = service.subscription.receive().await;
+    let delivered = service.subscription.receive().await.unwrap();
     for count in 1..=3 {
         let taken = notify::take(&service.app, &delivered.message.body, None, count).await.unwrap();
         assert_eq!(taken, notify::Taken::Accepted);
@@ -200,7 +256,7 @@ async fn a_channel_that_is_not_configured_any_more_fails_and_says_so() {
     let store = store::open_sqlite(&service.folder.path().join("orders.sqlite"));
     let later = Arc::new(App::new(store, None, Channels::default(), Arc::clone(&service.clock) as _, Settings::default()));
     service.relay().await;
-    let message = service.subscription.receive().await.message;
+    let message = service.subscription.receive().await.unwrap().message;
     notify::take(&later, &message.body, None, 1).await.unwrap();
     later.background.close();
     later.background.wait().await;
@@ -213,7 +269,7 @@ async fn what_nobody_can_read_is_kept_raw_with_its_reason_and_never_fails() {
     let service = Service::start().await;
     service.place().await;
     service.relay().await;
-    let good: Value = serde_json::from_slice(&service.subscription.receive().await.message.body).unwrap();
+    let good: Value = serde_json::from_slice(&service.subscription.receive().await.unwrap().message.body).unwrap();
     let changed = |name: &str, value: Value| {
         let mut event = good.clone();
         event[name] = value;
@@ -258,7 +314,7 @@ async fn an_event_that_nobody_received_goes_to_notify_and_never_to_the_topic_aga
     let id = service.place().await;
     service.relay().await;
     // The subscription loses it.
-    service.subscription.receive().await;
+    service.subscription.receive().await.unwrap();
     service.clock.advance(Duration::from_mins(15));
     assert_eq!(service.sweep().await.handed_over, 0);
     service.clock.advance(Duration::from_millis(1));
@@ -285,7 +341,7 @@ async fn while_the_store_is_away_an_invocation_waits_and_then_fails() {
     let service = Service::start().await;
     service.place().await;
     service.relay().await;
-    let message = service.subscription.receive().await.message;
+    let message = service.subscription.receive().await.unwrap().message;
     let away = store::open_sqlite(&folder.path().join("no-such-folder/orders.sqlite"));
     let settings = Settings { notify_patience: Duration::from_millis(600), ..Settings::default() };
     let app = Arc::new(App::new(away, None, Channels::default(), Arc::clone(&service.clock) as _, settings));

@@ -1,40 +1,58 @@
 //! `orders dev`: everything in one process, on a laptop with nothing installed.
 
-use super::serve::{self, Signals};
+use super::{
+    emulator,
+    serve::{Process, Signals},
+};
 use crate::{
-    bus,
+    bus::service_bus::{ConnectionString, Login, Settings},
     clock::{Clock, SystemClock},
     config::{Config, Role},
-    host::standalone,
-    router, telemetry,
+    telemetry,
     work::sweep,
 };
 use anyhow::{Context, bail};
+use servicebus_emulator::{Emulator, Options};
 use std::{
     fs::{self, File, TryLockError},
+    net::Ipv4Addr,
     path::{Path, PathBuf},
-    sync::Arc,
 };
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 pub async fn run(port: u16, data: PathBuf) -> anyhow::Result<()> {
-    let config = Config::from_environment(&Role::Dev { port, data: data.clone() })?;
+    let role = Role::Dev { port, data: data.clone() };
+    let mut config = Config::from_environment(&role)?;
     telemetry::start(telemetry::Form::Readable, &config.log_filter);
     let _lock = lock(&data)?;
     let signals = Signals::listen()?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}; choose another with --port", config.listen))?;
-    let (bus, subscription) = bus::in_process();
-    let app = serve::app(&config, Some(bus));
-    app.store.migrate(SystemClock.now()).await?;
-    // The bus is empty: what was published before and not received is known to the outbox alone.
-    sweep::hand_over(&app, app.now()).await?;
-    let stop = CancellationToken::new();
-    standalone::start(&app, Some(subscription), &stop);
+    let broker = if config.bus.is_some() { None } else { Some(broker(&mut config).await?) };
+    let process = Process::new(role, config)?;
+    let listener = process.listener().await?;
+    process.app.store.migrate(SystemClock.now()).await?;
+    if broker.is_some() {
+        // It is empty: what was published before and not received is known to the outbox alone.
+        sweep::hand_over(&process.app, process.app.now()).await?;
+    }
     banner(listener.local_addr()?.port(), &data);
-    serve::serve(listener, router::http(Arc::clone(&app), config.keys), &app, &stop, signals).await
+    let served = process.serve(listener, signals).await;
+    if let Some(broker) = broker {
+        broker.stop().await;
+    }
+    served
+}
+
+/// A Service Bus of our own in this process, on a free port, with the topic and the subscription that the settings name.
+async fn broker(config: &mut Config) -> anyhow::Result<Emulator> {
+    let options = Options {
+        config: emulator::entities(&config.topic, &config.subscription),
+        amqp: Some((Ipv4Addr::LOCALHOST, 0).into()),
+        admin: None,
+        ..Options::default()
+    };
+    let broker = servicebus_emulator::start(options).await.context("the bus in this process cannot start")?;
+    let login = Login::ConnectionString(ConnectionString::parse(&broker.connection_string())?);
+    config.bus = Some(Settings::new(login, config.topic.as_str(), config.subscription.as_str()));
+    Ok(broker)
 }
 
 /// Two of us on one folder would each have a bus that the other does not see.

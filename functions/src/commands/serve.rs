@@ -3,12 +3,13 @@
 use super::connections;
 use crate::{
     app::App,
-    bus::Bus,
+    bus::{Bus, Subscription, service_bus::ServiceBusClient},
     channels::{self, Channels},
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     config::{Config, Role},
     host::standalone,
     router, store, telemetry,
+    work::relay,
 };
 use anyhow::Context;
 use axum::Router;
@@ -19,6 +20,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// How long the broker is waited for at the very end.
+const LEAVE: Duration = Duration::from_secs(2);
 /// How long requests and background work may go on after the signal to end.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -26,25 +29,77 @@ pub async fn run(role: Role) -> anyhow::Result<()> {
     let config = Config::from_environment(&role)?;
     let signals = Signals::listen()?;
     telemetry::start(telemetry::Form::Json, &config.log_filter);
-    let app = app(&config, None);
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
-    let stop = CancellationToken::new();
-    let router = match role {
-        Role::Functions => router::functions_host(Arc::clone(&app)),
-        Role::Worker => router::worker(Arc::clone(&app)),
-        Role::Api | Role::Dev { .. } | Role::Migrate => router::http(Arc::clone(&app), config.keys),
-    };
-    if role != Role::Functions {
-        standalone::start(&app, None, &stop);
+    let process = Process::new(role, config)?;
+    let listener = process.listener().await?;
+    tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), role = ?process.role, "listening");
+    process.serve(listener, signals).await
+}
+
+/// What the settings name, put together. Nothing is opened yet.
+#[derive(Debug)]
+pub struct Process {
+    pub app: Arc<App>,
+    role: Role,
+    config: Config,
+    client: Option<ServiceBusClient>,
+}
+
+impl Process {
+    pub fn new(role: Role, config: Config) -> anyhow::Result<Self> {
+        let client = bus(&config)?;
+        let publisher = client.as_ref().filter(|_| config.relay).map(|client| client.sender() as Arc<dyn Bus>);
+        Ok(Self { app: app(&config, publisher), role, config, client })
     }
-    tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), ?role, "listening");
-    serve(listener, router, &app, &stop, signals).await
+
+    pub async fn listener(&self) -> anyhow::Result<TcpListener> {
+        let address = self.config.listen;
+        TcpListener::bind(address).await.with_context(|| match self.role {
+            Role::Dev { .. } => format!("cannot listen on {address}; choose another with --port"),
+            _ => format!("cannot listen on {address}"),
+        })
+    }
+
+    /// Does all that the role does until a signal to end, and takes leave of the broker.
+    pub async fn serve(self, listener: TcpListener, signals: Signals) -> anyhow::Result<()> {
+        let Self { app, role, config, client } = self;
+        let stop = CancellationToken::new();
+        let router = match role {
+            Role::Functions => router::functions_host(Arc::clone(&app)),
+            Role::Worker => router::worker(Arc::clone(&app)),
+            Role::Api | Role::Dev { .. } | Role::Migrate | Role::Operator => router::http(Arc::clone(&app), config.keys),
+        };
+        if role == Role::Functions {
+            // The host's trigger receives, and its timer sweeps.
+            relay::start(&app, &stop);
+        } else {
+            let receives = client.as_ref().filter(|_| matches!(role, Role::Worker | Role::Dev { .. }));
+            let subscription = receives.map(|client| (client.receiver() as Arc<dyn Subscription>, config.concurrency as usize));
+            standalone::start(&app, subscription, &stop);
+        }
+        serve(listener, router, &app, &stop, signals).await?;
+        if let Some(publisher) = &app.bus {
+            publisher.close(LEAVE).await;
+        }
+        if let Some(client) = client {
+            client.close().await;
+        }
+        Ok(())
+    }
+}
+
+/// The one client of this process, where a bus is named.
+pub fn bus(config: &Config) -> anyhow::Result<Option<ServiceBusClient>> {
+    let Some(settings) = config.bus.clone() else {
+        tracing::warn!("no Service Bus is named: events stay in the outbox");
+        return Ok(None);
+    };
+    let client = ServiceBusClient::new(settings, Arc::new(|| SystemClock.now())).context("Service Bus cannot be used")?;
+    Ok(Some(client))
 }
 
 /// What the settings name, put together. Nothing is opened yet.
 pub fn app(config: &Config, bus: Option<Arc<dyn Bus>>) -> Arc<App> {
     let channels = config.channels.iter().filter_map(|name| channels::open(name, &config.notify_file)).collect();
-    let bus = bus.filter(|_| config.relay);
     let store = store::open_sqlite(&config.database);
     Arc::new(App::new(store, bus, Channels::new(channels), Arc::new(SystemClock), config.settings.clone()))
 }
@@ -61,7 +116,8 @@ impl Signals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn received(mut self) {
+    /// Waits for one of them.
+    pub async fn received(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -70,13 +126,7 @@ impl Signals {
 }
 
 /// Serves until a signal to end, then lets what is under way finish within [`GRACE`].
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    app: &Arc<App>,
-    stop: &CancellationToken,
-    signals: Signals,
-) -> anyhow::Result<()> {
+async fn serve(listener: TcpListener, router: Router, app: &Arc<App>, stop: &CancellationToken, signals: Signals) -> anyhow::Result<()> {
     let (draining, token) = (Arc::clone(app), stop.clone());
     tokio::spawn(async move {
         signals.received().await;

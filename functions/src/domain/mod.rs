@@ -3,6 +3,7 @@
 //! Names nothing else of this crate, reads no clock, draws no random number: times and ids are passed in.
 
 pub mod change;
+pub mod circuit;
 pub mod currency;
 pub mod delivery;
 pub mod event;

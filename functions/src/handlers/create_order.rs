@@ -42,7 +42,7 @@ pub async fn handle(
     let order = Order::place(new, app.order_id());
     let event = Event::created(&order, app.event_id(), Some(trace));
     let (id, total, currency, document) = (order.id, order.total, order.currency.clone(), Arc::clone(&event.data));
-    let outgoing = app.outgoing.reserve().map(|place| (place, event.clone()));
+    let outgoing = app.place_in_relay().map(|place| (place, event.clone()));
     let lease_until = outgoing.as_ref().map(|_| now.plus(app.settings.lease));
 
     match app.store.add_order(Addition { order, event, lease_until, record }, now).await {

@@ -35,7 +35,7 @@ async fn ready(app: &App) -> Answer {
     if app.is_draining() {
         return Err(unready("this instance is shutting down"));
     }
-    let outages = match app.store.schema().await {
+    let mut outages = match app.store.schema().await {
         Ok(_) => vec![],
         Err(error @ StoreError::Schema { .. }) => return Err(unready(&error.to_string())),
         Err(error) => {
@@ -43,6 +43,10 @@ async fn ready(app: &App) -> Answer {
             vec!["database"]
         }
     };
+    // The client has logged what is out, once.
+    if app.bus_outage().is_some() {
+        outages.push("bus");
+    }
     Ok(Json(Health { status: "ready", outages }).into_response())
 }
 

@@ -113,6 +113,13 @@ pub struct RejectedMessage {
     pub at: Timestamp,
 }
 
+/// A row of the rejected messages.
+#[derive(Debug, Clone)]
+pub struct Rejected {
+    pub id: i64,
+    pub message: RejectedMessage,
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Expiry {
     pub now: Timestamp,
@@ -163,6 +170,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Events published before `before` that nobody received.
     async fn unreceived(&self, before: Timestamp, limit: u32) -> Result<Vec<Received>>;
     async fn reject(&self, message: RejectedMessage) -> Result<()>;
+    /// Rejected messages from the row `from` on, oldest first.
+    async fn rejected(&self, from: i64, limit: u32) -> Result<Vec<Rejected>>;
+    /// Removes rejected messages; those that are gone already do no harm.
+    async fn forget_rejected(&self, ids: Vec<i64>) -> Result<()>;
 
     /// When the next event or delivery is due; `None` when nothing waits.
     async fn next_due(&self) -> Result<Option<Timestamp>>;

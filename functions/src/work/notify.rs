@@ -25,13 +25,7 @@ pub enum Taken {
 
 /// Takes one message in. An error means that the store stayed away: the message is needed again.
 pub async fn take(app: &Arc<App>, body: &[u8], message_id: Option<&str>, delivery_count: u32) -> Result<Taken> {
-    let reason = match Event::parse(body) {
-        Ok(received) => match patiently(app, || accept(app, &received)).await? {
-            Accepted::Deliveries(_) => return Ok(Taken::Accepted),
-            Accepted::UnknownEvent => "the message tells of an event that was never written here".to_owned(),
-        },
-        Err(fault) => fault.to_string(),
-    };
+    let Err(reason) = again(app, body).await? else { return Ok(Taken::Accepted) };
     let message = RejectedMessage {
         message_id: message_id.map(str::to_owned),
         body: body.to_vec(),
@@ -42,6 +36,18 @@ pub async fn take(app: &Arc<App>, body: &[u8], message_id: Option<&str>, deliver
     patiently(app, || app.store.reject(message.clone())).await?;
     tracing::error!(message = message_id, reason, "rejected a message");
     Ok(Taken::Rejected(reason))
+}
+
+/// Takes one message in if it can be understood; gives the reason if it cannot, and leaves nothing behind then.
+pub async fn again(app: &Arc<App>, body: &[u8]) -> Result<std::result::Result<(), String>> {
+    let received = match Event::parse(body) {
+        Ok(received) => received,
+        Err(fault) => return Ok(Err(fault.to_string())),
+    };
+    Ok(match patiently(app, || accept(app, &received)).await? {
+        Accepted::Deliveries(_) => Ok(()),
+        Accepted::UnknownEvent => Err("the message tells of an event that was never written here".to_owned()),
+    })
 }
 
 /// Writes the rows of an event and starts the attempts at those that are new.

@@ -1,15 +1,17 @@
-//! A whole service inside the test: the real router, a real SQLite file, the in-process bus, a clock that is set by hand.
+//! A whole service inside the test: the real router, a real SQLite file, a bus in memory, a clock that is set by hand.
 
+pub mod bus;
 pub mod channel;
 pub mod client;
 pub mod clock;
+pub mod functions_host;
 pub mod process;
 
 use channel::Recorder;
 use clock::ManualClock;
 use orders::{
     app::{App, Settings},
-    bus::{self, Bus, Settlement, Subscription},
+    bus::{Bus, Settlement, Subscription},
     channels::Channels,
     domain::timestamp::Timestamp,
     router, store,
@@ -44,7 +46,9 @@ impl Service {
 
     /// Another process, as it were, on the same file.
     pub async fn on(folder: Arc<TempDir>, settings: Settings) -> Self {
-        let (bus, subscription) = bus::in_process();
+        let bus = Arc::new(bus::InMemory::default());
+        let subscription = Arc::clone(&bus) as Arc<dyn Subscription>;
+        let bus = bus as Arc<dyn Bus>;
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(START)));
         let channel = Arc::new(Recorder::default());
         let store = store::open_sqlite(&folder.path().join("orders.sqlite"));
@@ -64,9 +68,9 @@ impl Service {
     pub async fn receive(&self, count: usize) -> Vec<notify::Taken> {
         let mut taken = Vec::new();
         for _ in 0..count {
-            let delivered = self.subscription.receive().await;
-            let id = delivered.message.id.to_string();
-            taken.push(notify::take(&self.app, &delivered.message.body, Some(&id), delivered.delivery_count).await.unwrap());
+            let delivered = self.subscription.receive().await.unwrap();
+            let id = delivered.message.id.as_deref();
+            taken.push(notify::take(&self.app, &delivered.message.body, id, delivered.delivery_count).await.unwrap());
             self.subscription.settle(delivered, Settlement::Complete).await.unwrap();
         }
         self.settled().await;

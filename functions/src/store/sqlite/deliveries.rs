@@ -1,9 +1,9 @@
 //! Notifications to make, the attempts at them, and messages nobody can read.
 
 use super::{
-    super::{Accepted, AttemptRecord, Receipt, RejectedMessage, Result},
+    super::{Accepted, AttemptRecord, Receipt, Rejected, RejectedMessage, Result},
     bulk::Around,
-    connect::{broken, fault, moment_or_none, number, text, uuid},
+    connect::{broken, fault, moment, moment_or_none, number, text, text_or_none, uuid},
     orders, outbox,
 };
 use crate::domain::{
@@ -11,7 +11,7 @@ use crate::domain::{
     id::DeliveryId,
     timestamp::Timestamp,
 };
-use sqlx::{Arguments, SqliteConnection, error::BoxDynError, sqlite::SqliteArguments};
+use sqlx::{Arguments, Row, SqliteConnection, error::BoxDynError, sqlite::SqliteArguments};
 use std::time::Duration;
 
 pub(super) const INSERT: Around = (
@@ -171,4 +171,42 @@ pub(super) async fn reject(connection: &mut SqliteConnection, message: &Rejected
         .await
         .map(drop)
         .map_err(|error| fault(&error))
+}
+
+pub(super) async fn rejected(connection: &mut SqliteConnection, from: i64, limit: u32) -> Result<Vec<Rejected>> {
+    let rows = sqlx::query(
+        "SELECT id, message_id, body, reason, delivery_count, rejected_at
+         FROM rejected_messages
+         WHERE id >= ?
+         ORDER BY id
+         LIMIT ?",
+    )
+    .bind(from)
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    rows.iter()
+        .map(|row| {
+            let message = RejectedMessage {
+                message_id: text_or_none(row, 1)?.map(str::to_owned),
+                body: row.try_get(2).map_err(|error| fault(&error))?,
+                reason: text(row, 3)?.to_owned(),
+                delivery_count: number(row, 4)?,
+                at: moment(row, 5)?,
+            };
+            Ok(Rejected { id: row.try_get(0).map_err(|error| fault(&error))?, message })
+        })
+        .collect()
+}
+
+pub(super) async fn forget_rejected(connection: &mut SqliteConnection, ids: &[i64]) -> Result<()> {
+    for id in ids {
+        sqlx::query("DELETE FROM rejected_messages WHERE id = ?")
+            .bind(id)
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| fault(&error))?;
+    }
+    Ok(())
 }

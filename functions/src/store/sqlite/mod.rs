@@ -15,7 +15,9 @@ mod timeline;
 mod upkeep;
 mod writer;
 
-use super::{Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Receipt, RejectedMessage, Result, Store, Update};
+use super::{
+    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Receipt, Rejected, RejectedMessage, Result, Store, Update,
+};
 use crate::domain::{
     delivery::Delivery,
     event::Received,
@@ -110,6 +112,14 @@ impl Store for SqliteStore {
 
     async fn reject(&self, message: RejectedMessage) -> Result<()> {
         self.writer.run(message, |connection, message| Box::pin(deliveries::reject(connection, message))).await
+    }
+
+    async fn rejected(&self, from: i64, limit: u32) -> Result<Vec<Rejected>> {
+        deliveries::rejected(&mut *self.readers.get().await?, from, limit).await
+    }
+
+    async fn forget_rejected(&self, ids: Vec<i64>) -> Result<()> {
+        self.writer.run(ids, |connection, ids| Box::pin(deliveries::forget_rejected(connection, ids))).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {

@@ -1,0 +1,66 @@
+//! What a client is told when it is made.
+
+use super::connection_string::ConnectionString;
+use std::{path::PathBuf, time::Duration};
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub login: Login,
+    pub transport: Transport,
+    pub topic: String,
+    pub subscription: String,
+    /// Messages that this process has on loan at most, being handled or waiting for it; at least 1.
+    pub prefetch: u32,
+    /// How long publishing goes on trying before it gives the messages back.
+    pub publish_within: Duration,
+    /// How long a token made from a shared access key is good for.
+    pub sas_life: Duration,
+    /// PEM certificates of authorities to trust besides those that the web trusts.
+    pub authorities: Option<PathBuf>,
+}
+
+impl Settings {
+    pub fn new(login: Login, topic: impl Into<String>, subscription: impl Into<String>) -> Self {
+        Self {
+            login,
+            transport: Transport::Tcp,
+            topic: topic.into(),
+            subscription: subscription.into(),
+            prefetch: 256,
+            publish_within: Duration::from_secs(10),
+            sas_life: Duration::from_hours(1),
+            authorities: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub enum Login {
+    ConnectionString(ConnectionString),
+    Entra {
+        /// The namespace's host, as in `contoso.servicebus.windows.net`.
+        namespace: String,
+        source: EntraSource,
+        /// Which of several identities; the source's default without it.
+        client_id: Option<String>,
+    },
+}
+
+/// Where tokens of Microsoft Entra ID come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntraSource {
+    /// A service account of Kubernetes, federated.
+    WorkloadIdentity,
+    /// The identity of a Functions app or a virtual machine.
+    ManagedIdentity,
+    /// Whoever is logged in to `az` or `azd`.
+    DeveloperTools,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// AMQP over TLS, port 5671; over plain TCP, port 5672, to an emulator.
+    Tcp,
+    /// AMQP in a WebSocket, port 443, for networks that close the others.
+    WebSocket,
+}

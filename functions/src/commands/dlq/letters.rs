@@ -1,0 +1,133 @@
+//! Where the messages lie: the broker's dead-letter queue, if a bus is named, and the table.
+
+use super::item::{Item, Place};
+use crate::{
+    app::App,
+    bus::service_bus::{DeadLetterQueue, Error, ErrorKind, ReceivedMessage},
+};
+use anyhow::Context;
+use std::{collections::HashMap, time::Duration};
+
+/// Messages looked at or taken at once.
+const BATCH: u32 = 100;
+/// How long to wait for the first message of a batch.
+const WAIT: Duration = Duration::from_secs(5);
+
+pub(super) struct Letters<'a> {
+    queue: Option<DeadLetterQueue>,
+    pub(super) app: &'a App,
+}
+
+impl<'a> Letters<'a> {
+    pub(super) fn new(queue: Option<DeadLetterQueue>, app: &'a App) -> Self {
+        Self { queue, app }
+    }
+
+    pub(super) async fn close(&self) {
+        if let Some(queue) = &self.queue {
+            queue.close().await;
+        }
+    }
+
+    /// All of them, oldest first, without taking any. A message that lies in both places is one.
+    pub(super) async fn all(&self) -> anyhow::Result<Vec<Item>> {
+        let mut items = Vec::new();
+        if let Some(queue) = &self.queue {
+            let mut from = 0;
+            loop {
+                let page = queue.peek(from, BATCH).await.context("the dead-letter queue cannot be read")?;
+                let Some(last) = page.last().and_then(|message| message.sequence_number) else { break };
+                items.extend(page.iter().map(Item::letter));
+                from = last + 1;
+            }
+        }
+        let letters: HashMap<_, _> =
+            items.iter().enumerate().map(|(index, item)| ((item.message_id.clone(), item.body.clone()), index)).collect();
+        let mut from = 0;
+        loop {
+            let page = self.app.store.rejected(from, BATCH).await?;
+            let Some(last) = page.last() else { break };
+            from = last.id + 1;
+            for row in page {
+                match letters.get(&(row.message.message_id.clone(), row.message.body.clone())) {
+                    Some(index) => items[*index].rows.push(row.id),
+                    None => items.push(Item::row(row)),
+                }
+            }
+        }
+        items.sort_by_key(|item| item.at);
+        Ok(items)
+    }
+
+    /// Takes messages out of the queue on loan, and gives each that is `wanted` to `handle`, which says whether it is done
+    /// with. What is not, or is not wanted, stays in the queue. Gives how many of the wanted were done.
+    pub(super) async fn take(
+        &self,
+        mut wanted: HashMap<i64, Item>,
+        mut handle: impl AsyncFnMut(&Item) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<usize> {
+        let Some(queue) = &self.queue else { return Ok(0) };
+        let (mut done, mut held): (usize, Vec<ReceivedMessage>) = (0, Vec::new());
+        while !wanted.is_empty() {
+            let batch = queue.receive(BATCH, WAIT).await.context("the dead-letter queue cannot be read")?;
+            if batch.is_empty() {
+                tracing::warn!(missing = wanted.len(), "messages were taken meanwhile by somebody else, or are on loan; run this again");
+                break;
+            }
+            for message in batch {
+                let item = message.sequence_number.and_then(|number| wanted.remove(&number));
+                let finished = match &item {
+                    Some(item) => handle(item).await?,
+                    None => false,
+                };
+                if !finished {
+                    // Held, so that the next batch holds others.
+                    held.push(message);
+                } else if remove(queue, &message).await? {
+                    done += 1;
+                    self.forget(item.as_ref()).await?;
+                }
+            }
+        }
+        for message in &held {
+            match queue.abandon(message).await {
+                Ok(()) => {}
+                Err(error) if error.kind == ErrorKind::LockLost => {}
+                Err(error) => tracing::warn!(%error, "a message comes back when its lock ends"),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Removes the rows of an item.
+    pub(super) async fn forget(&self, item: Option<&Item>) -> anyhow::Result<()> {
+        if let Some(item) = item.filter(|item| !item.rows.is_empty()) {
+            self.app.store.forget_rejected(item.rows.clone()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether it is gone. A lock that ran out leaves the message, and leaves its rows too.
+async fn remove(queue: &DeadLetterQueue, message: &ReceivedMessage) -> Result<bool, Error> {
+    match queue.complete(message).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind == ErrorKind::LockLost => {
+            tracing::warn!(sequence_number = message.sequence_number, "a message's lock ran out; it stays, and doing it again is harmless");
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The letters among the items, by their sequence number, and the rest.
+pub(super) fn part(items: Vec<Item>) -> (HashMap<i64, Item>, Vec<Item>) {
+    let (mut letters, mut rows) = (HashMap::new(), Vec::new());
+    for item in items {
+        match item.place {
+            Place::Letter(number) => drop(letters.insert(number, item)),
+            Place::Row(_) => rows.push(item),
+        }
+    }
+    (letters, rows)
+}
