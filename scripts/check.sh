@@ -50,6 +50,8 @@ smoke() {
   rm -rf "$folder"
 }
 
+conformance=functions/servicebus-emulator/conformance
+
 step 'Format' cargo fmt --all --check
 step 'Lint' cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 read -r -a test_command <<<"$(readme_test_command)"
@@ -57,7 +59,8 @@ read -r -a test_command <<<"$(readme_test_command)"
 step 'Test' "${test_command[@]}" --locked
 RUSTDOCFLAGS='-D warnings' step 'Documentation' cargo doc --workspace --no-deps --document-private-items --locked
 if needs cargo-deny 'cargo install --locked cargo-deny'; then step 'Dependencies' dependencies; fi
-if needs shellcheck 'apt-get install shellcheck'; then step 'Scripts' shellcheck scripts/*.sh .ci/run; fi
+if needs shellcheck 'apt-get install shellcheck'; then step 'Scripts' shellcheck scripts/*.sh .ci/run "$conformance/run"; fi
+if needs node 'Node.js 20' && needs python3 'Python 3.9'; then step "Microsoft's clients" "$conformance/run" --websocket target/debug/servicebus-emulator; fi
 if needs zip 'apt-get install zip' && needs musl-gcc "apt-get install musl-tools; rustup target add $(uname -m)-unknown-linux-musl"; then
   step 'Package' scripts/package.sh
   if needs jq 'apt-get install jq'; then step 'Smoke' smoke; fi

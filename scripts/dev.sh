@@ -20,7 +20,7 @@ if [ "$(setting AzureWebJobsStorage)" = UseDevelopmentStorage=true ] && ! listen
   lacks 'Azurite, the storage that the host keeps its timers in, on port 10000' 'npx azurite --silent --location target/azurite'
 fi
 if [[ $(setting ServiceBus) == *UseDevelopmentEmulator=true* ]] && ! listens 5672; then
-  lacks 'a Service Bus emulator on port 5672' "https://learn.microsoft.com/azure/service-bus-messaging/test-locally-with-service-bus-emulator"
+  lacks 'a Service Bus emulator on port 5672' 'cargo run -- emulator'
 fi
 [ "$missing" = 0 ] || exit 1
 
