@@ -2,7 +2,13 @@
 
 mod bus;
 
-use crate::{app::Settings, bus::service_bus, channels, keys::Keys};
+use crate::{
+    app::Settings,
+    bus::service_bus,
+    channels, entra,
+    keys::Keys,
+    store::{Database, azure_sql},
+};
 use std::{
     collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
@@ -10,6 +16,7 @@ use std::{
     time::Duration,
 };
 use tracing_subscriber::EnvFilter;
+use uuid::Uuid;
 
 /// One row of the settings table.
 #[derive(Debug)]
@@ -28,7 +35,10 @@ macro_rules! settings {
 }
 
 settings! {
-    DATABASE = "ORDERS_DATABASE", "required outside dev", "where the orders are: sqlite:PATH";
+    DATABASE = "ORDERS_DATABASE", "required outside dev", "where the orders are: sqlite:PATH, or a connection string of SQL Server";
+    CONNECTIONS = "ORDERS_DATABASE_CONNECTIONS", "10", "the most connections to SQL Server that this process has; 1 to 200";
+    PATIENCE = "ORDERS_DATABASE_WAIT", "3s", "how long a request waits for one of them before it gets 503; up to 10s";
+    USERS = "ORDERS_DATABASE_USERS", "", "whom migrate lets into SQL Server to read and write: NAME=CLIENT-ID,NAME=CLIENT-ID";
     LISTEN = "ORDERS_LISTEN", "0.0.0.0:8080", "where api and worker listen: ADDRESS:PORT or PORT";
     KEYS = "ORDERS_KEYS", "required for api", "the API keys that api takes: NAME=KEY,NAME=KEY; `orders keys new` makes one";
     CONNECTION_STRING = "ServiceBus", "none: events stay in the outbox", "a connection string of Service Bus or of its emulator";
@@ -71,7 +81,7 @@ pub enum Role {
 
 #[derive(Debug, Clone)]
 pub struct Config {
-    pub database: PathBuf,
+    pub database: Database,
     pub listen: SocketAddr,
     /// None: nobody is asked for a key, or the Functions host asks.
     pub keys: Option<Keys>,
@@ -135,7 +145,7 @@ impl Config {
         };
         let (topic, subscription) = bus::entities(&get)?;
         let config = Self {
-            database: database(get(DATABASE).as_deref(), dev_folder.map(PathBuf::as_path))?,
+            database: database(&get, dev_folder.map(PathBuf::as_path))?,
             listen: listen(role, get(LISTEN).as_deref(), get(PORT).as_deref())?,
             keys: keys(role, get(KEYS).as_deref())?,
             notify_file: get(FILE).map_or_else(
@@ -178,15 +188,60 @@ fn channel_names(list: &str) -> Result<Vec<String>, ConfigError> {
     Ok(names)
 }
 
-fn database(value: Option<&str>, dev_folder: Option<&Path>) -> Result<PathBuf, ConfigError> {
-    match (value, dev_folder) {
+fn database(get: &impl Fn(&str) -> Option<String>, dev_folder: Option<&Path>) -> Result<Database, ConfigError> {
+    match (get(DATABASE), dev_folder) {
         (Some(value), _) => match value.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-            _ => Err(wrong(DATABASE, "must have the form sqlite:PATH")),
+            Some(path) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
+            None if value.contains('=') => azure_sql(&value, get).map(|server| Database::AzureSql(Box::new(server))),
+            _ => Err(wrong(DATABASE, "must have the form sqlite:PATH, or be a connection string of SQL Server")),
         },
-        (None, Some(folder)) => Ok(folder.join("orders.sqlite")),
+        (None, Some(folder)) => Ok(Database::Sqlite(folder.join("orders.sqlite"))),
         (None, None) => Err(wrong(DATABASE, "is not set; it says where the orders are, as in sqlite:/var/lib/orders/orders.sqlite")),
     }
+}
+
+fn azure_sql(text: &str, get: &impl Fn(&str) -> Option<String>) -> Result<azure_sql::Server, ConfigError> {
+    let given = azure_sql::ConnectionString::parse(text).map_err(|error| wrong(DATABASE, error.to_string()))?;
+    let connections = get(CONNECTIONS).map_or(Ok(10), |text| text.parse().map_err(drop));
+    let connections = connections.ok().filter(|count| (1..=200).contains(count));
+    Ok(azure_sql::Server {
+        host: given.host,
+        port: given.port,
+        database: given.database,
+        login: login(given.authentication, get)?,
+        tls: given.tls,
+        connections: connections.ok_or_else(|| wrong(CONNECTIONS, "must be a number from 1 to 200"))?,
+        idle: Duration::from_mins(1),
+        deadline: Duration::from_secs(10),
+        patience: duration(get, PATIENCE, Duration::from_secs(3), 0, 10)?,
+        users: users(get(USERS).as_deref().unwrap_or_default())?,
+    })
+}
+
+fn login(given: azure_sql::Authentication, get: &impl Fn(&str) -> Option<String>) -> Result<azure_sql::Login, ConfigError> {
+    let (identity, client_id) = match given {
+        azure_sql::Authentication::Sql { user, password } => return Ok(azure_sql::Login::Sql { user, password }),
+        azure_sql::Authentication::Entra { identity, client_id } => (identity, client_id),
+    };
+    let source = match identity {
+        azure_sql::Identity::Managed => entra::Source::ManagedIdentity,
+        azure_sql::Identity::Workload => entra::Source::WorkloadIdentity,
+        azure_sql::Identity::Default => entra::Source::offered(get),
+    };
+    let client_id = client_id.or_else(|| get("AZURE_CLIENT_ID"));
+    let credential =
+        entra::credential(source, client_id).map_err(|error| wrong(DATABASE, format!("names an identity that is not there: {error}")))?;
+    Ok(azure_sql::Login::Entra(credential))
+}
+
+fn users(list: &str) -> Result<Vec<azure_sql::User>, ConfigError> {
+    let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let user = |entry: &str| {
+        let (name, id) = entry.split_once('=')?;
+        let name = Some(name.trim()).filter(|name| (1..=128).contains(&name.chars().count()))?;
+        Some(azure_sql::User { name: name.to_owned(), client_id: Uuid::parse_str(id.trim()).ok()? })
+    };
+    entries.map(|entry| user(entry).ok_or_else(|| wrong(USERS, "must be a list of NAME=CLIENT-ID, separated by commas"))).collect()
 }
 
 fn listen(role: &Role, value: Option<&str>, port: Option<&str>) -> Result<SocketAddr, ConfigError> {
@@ -256,6 +311,11 @@ mod tests {
         assert!(complaint(&Role::Api, &[file]).starts_with("ORDERS_KEYS is not set"));
         assert!(complaint(&Role::Api, &[file, ("ORDERS_KEYS", "secret")]).starts_with("ORDERS_KEYS must be a list"));
         assert!(complaint(&Role::Api, &[("ORDERS_DATABASE", "postgres:x")]).starts_with("ORDERS_DATABASE must"));
+        let server = ("ORDERS_DATABASE", "Server=s;Database=d;User Id=u;Password=secret");
+        assert_eq!(complaint(&Role::Api, &[("ORDERS_DATABASE", "Server=s;Password=secret")]), "ORDERS_DATABASE names no Database");
+        assert!(complaint(&Role::Api, &[server, ("ORDERS_DATABASE_CONNECTIONS", "0")]).starts_with("ORDERS_DATABASE_CONNECTIONS must"));
+        assert!(complaint(&Role::Api, &[server, ("ORDERS_DATABASE_WAIT", "1m")]).starts_with("ORDERS_DATABASE_WAIT must"));
+        assert!(complaint(&Role::Api, &[server, ("ORDERS_DATABASE_USERS", "api")]).starts_with("ORDERS_DATABASE_USERS must"));
         assert!(complaint(&Role::Api, &[file, key, ("ORDERS_LISTEN", "here")]).starts_with("ORDERS_LISTEN must"));
         assert!(complaint(&Role::Functions, &[file]).starts_with("FUNCTIONS_CUSTOMHANDLER_PORT is not set"));
         assert!(complaint(&Role::Api, &[file, key, ("NOTIFY_CHANNELS", "log,pigeon")]).starts_with("NOTIFY_CHANNELS names \"pigeon\""));
@@ -269,7 +329,7 @@ mod tests {
     fn dev_needs_no_setting_and_keeps_everything_in_its_folder() {
         let role = Role::Dev { port: 7071, data: ".orders".into() };
         let config = Config::read(&role, |_| None).unwrap();
-        assert_eq!(config.database, Path::new(".orders/orders.sqlite"));
+        assert!(matches!(&config.database, Database::Sqlite(path) if path == Path::new(".orders/orders.sqlite")));
         assert_eq!(config.notify_file, Path::new(".orders/notifications.jsonl"));
         assert_eq!(config.listen.to_string(), "127.0.0.1:7071");
     }

@@ -130,7 +130,10 @@ impl From<StoreError> for Problem {
                 "no answer in time; the request may have taken effect: repeat it with the same Idempotency-Key, or read first",
                 2,
             ),
-            StoreError::Unavailable(_) => Self::busy("the database cannot be reached; nothing is known to have been done", 5),
+            StoreError::Paused(_) => Self::busy("the database is waking up; nothing is known to have been done", 20),
+            StoreError::Unavailable(_) | StoreError::Refused(_) => {
+                Self::busy("the database cannot be reached; nothing is known to have been done", 5)
+            }
             StoreError::Schema { .. } => Self::busy("the database is not ready for this version yet", 10),
             StoreError::Broken(_) => return Self::internal(cause),
         };

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod domain;
+pub mod entra;
 pub mod error;
 pub mod handlers;
 pub mod host;

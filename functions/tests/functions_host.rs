@@ -87,7 +87,7 @@ async fn a_store_that_is_away_fails_the_invocation_and_not_the_start() {
 
     assert_eq!(service.get("/").await.status, 200);
     let ready = service.get("/api/health/ready").await;
-    assert_eq!((ready.status.as_u16(), ready.json()), (200, json!({ "status": "ready", "outages": ["database"] })));
+    assert_eq!((ready.status.as_u16(), ready.json()), (200, json!({ "status": "ready", "outages": ["database: it cannot be reached"] })));
     assert_eq!(service.get("/api/health/live").await.status, 200);
 
     let envelope = json!({ "Data": { "message": event }, "Metadata": {} });

@@ -8,6 +8,7 @@
 )]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod azure_sql;
 mod behaviour;
 mod bindings;
 mod boundaries;

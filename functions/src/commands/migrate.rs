@@ -9,7 +9,7 @@ use crate::{
 pub async fn run() -> anyhow::Result<()> {
     let config = Config::from_environment(&Role::Migrate)?;
     telemetry::start(telemetry::Form::Json, &config.log_filter);
-    let applied = store::open_sqlite(&config.database).migrate(SystemClock.now()).await?;
+    let applied = store::open(&config.database).migrate(SystemClock.now()).await?;
     for migration in &applied {
         tracing::info!(migration, "applied");
     }

@@ -40,7 +40,11 @@ async fn ready(app: &App) -> Answer {
         Err(error @ StoreError::Schema { .. }) => return Err(unready(&error.to_string())),
         Err(error) => {
             tracing::warn!(%error, "the database is away");
-            vec!["database"]
+            vec![match error {
+                StoreError::Refused(_) => "database: it refuses the login",
+                StoreError::Paused(_) => "database: it is paused",
+                _ => "database: it cannot be reached",
+            }]
         }
     };
     // The client has logged what is out, once.

@@ -1,5 +1,6 @@
 //! Where orders, their events and notifications are kept. Knows SQL and the domain; knows nothing of HTTP or buses.
 
+pub mod azure_sql;
 mod sqlite;
 
 use crate::domain::{
@@ -12,12 +13,31 @@ use crate::domain::{
     timeline::Timeline,
     timestamp::Timestamp,
 };
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// The numbered migrations that this binary needs at least; a database that has more is fine.
 pub const SCHEMA_WANTED: i64 = 3;
 
-/// Opens no file yet: the first use does, so that a process is up before its database is.
+/// Where the orders are.
+#[derive(Debug, Clone)]
+pub enum Database {
+    Sqlite(PathBuf),
+    AzureSql(Box<azure_sql::Server>),
+}
+
+/// Opens no file and no connection yet: the first use does, so that a process is up before its database is.
+pub fn open(database: &Database) -> Arc<dyn Store> {
+    match database {
+        Database::Sqlite(path) => open_sqlite(path),
+        Database::AzureSql(server) => Arc::new(azure_sql::AzureSqlStore::new(server)),
+    }
+}
+
 pub fn open_sqlite(path: &Path) -> Arc<dyn Store> {
     Arc::new(sqlite::SqliteStore::new(path))
 }
@@ -33,6 +53,12 @@ pub enum StoreError {
     /// The database cannot be reached or is locked; trying later may help.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The database does not let this process in.
+    #[error("the database refuses the login: {0}")]
+    Refused(String),
+    /// A serverless database sleeps, and wakes within a minute or so of being asked; or it moves between two servers.
+    #[error("the database is paused or moving: {0}")]
+    Paused(String),
     #[error("the database has schema version {found}, and this binary needs at least {wanted}: run `orders migrate`")]
     Schema { found: i64, wanted: i64 },
     /// A row or a statement is not what this code believes: a defect.
@@ -140,7 +166,8 @@ pub struct Expired {
 pub trait Store: Send + Sync + fmt::Debug {
     /// Applies what is missing of the schema; several callers at once apply it once. Returns what was applied.
     async fn migrate(&self, now: Timestamp) -> Result<Vec<String>>;
-    /// The version the database has; an error when it is lower than [`SCHEMA_WANTED`].
+    /// The version the database has, as far as this process knows; an error when it is lower than [`SCHEMA_WANTED`], or
+    /// when the database is away.
     async fn schema(&self) -> Result<i64>;
 
     /// Order, event and idempotency record: all, durably, or none.

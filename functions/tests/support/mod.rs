@@ -1,11 +1,15 @@
 //! A whole service inside the test: the real router, a real SQLite file, a bus in memory, a clock that is set by hand.
 
+pub mod backend;
 pub mod bus;
 pub mod channel;
 pub mod client;
 pub mod clock;
 pub mod functions_host;
 pub mod process;
+pub mod sql_server;
+pub mod tds;
+pub mod turns;
 
 use channel::Recorder;
 use clock::ManualClock;
@@ -14,7 +18,8 @@ use orders::{
     bus::{Bus, Settlement, Subscription},
     channels::Channels,
     domain::timestamp::Timestamp,
-    router, store,
+    router,
+    store::{self, Store},
     work::{notify, relay, sweep},
 };
 use std::sync::Arc;
@@ -46,12 +51,16 @@ impl Service {
 
     /// Another process, as it were, on the same file.
     pub async fn on(folder: Arc<TempDir>, settings: Settings) -> Self {
+        let store = store::open_sqlite(&folder.path().join("orders.sqlite"));
+        Self::on_store(store, folder, settings).await
+    }
+
+    pub async fn on_store(store: Arc<dyn Store>, folder: Arc<TempDir>, settings: Settings) -> Self {
         let bus = Arc::new(bus::InMemory::default());
         let subscription = Arc::clone(&bus) as Arc<dyn Subscription>;
         let bus = bus as Arc<dyn Bus>;
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(START)));
         let channel = Arc::new(Recorder::default());
-        let store = store::open_sqlite(&folder.path().join("orders.sqlite"));
         store.migrate(Timestamp::from_millis(START)).await.unwrap();
         let channels = Channels::new(vec![Arc::clone(&channel) as _]);
         let app = Arc::new(App::new(store, Some(Arc::clone(&bus)), channels, Arc::clone(&clock) as _, settings));

@@ -1,0 +1,202 @@
+//! Notifications to make, the attempts at them, and messages nobody can read.
+
+use super::{
+    super::{Accepted, AttemptRecord, Receipt, Rejected, RejectedMessage, Result},
+    connect::{bytes, int, moment, number, text, text_or_none, uuid},
+    fault::{Fault, broken},
+    outbox,
+    pool::Pool,
+};
+use crate::domain::{
+    delivery::{Delivery, Outcome},
+    id::DeliveryId,
+    timestamp::Timestamp,
+};
+use serde_json::json;
+use std::time::Duration;
+
+/// Whoever marks the event holds its row until the commit, so that two who receive it insert one after the other. One
+/// row with a null says that there is no such event. After an earlier try, its deliveries are those of our ids.
+const RECEIVE: &str = "
+    SET NOCOUNT ON; SET XACT_ABORT ON;
+    IF @@TRANCOUNT > 0 ROLLBACK;
+    DECLARE @inserted TABLE (id uniqueidentifier NULL);
+    BEGIN TRANSACTION;
+    UPDATE dbo.outbox SET received_at = COALESCE(received_at, @P4) WHERE order_id = @P2 AND sequence = @P3;
+    IF @@ROWCOUNT = 0
+        INSERT INTO @inserted (id) VALUES (NULL);
+    ELSE
+    BEGIN
+        INSERT INTO dbo.deliveries (id, order_id, sequence, channel, recipient, attempts, next_attempt_at, lease_until, created_at)
+        OUTPUT inserted.id INTO @inserted (id)
+        SELECT new.id, @P2, @P3, new.channel, new.recipient, 1, @P5, @P5, @P4
+        FROM OPENJSON(@P6) WITH (id uniqueidentifier '$.id', channel nvarchar(40) '$.channel', recipient nvarchar(780) '$.recipient') AS new
+        WHERE NOT EXISTS (
+            SELECT 1
+            FROM dbo.deliveries AS there
+            WHERE there.order_id = @P2
+              AND there.sequence = @P3
+              AND there.channel = new.channel COLLATE Latin1_General_100_BIN2
+              AND there.recipient = new.recipient COLLATE Latin1_General_100_BIN2);
+        IF @P1 = 1
+            INSERT INTO @inserted (id)
+            SELECT there.id
+            FROM dbo.deliveries AS there JOIN OPENJSON(@P6) WITH (id uniqueidentifier '$.id') AS ours ON ours.id = there.id
+            WHERE there.id NOT IN (SELECT id FROM @inserted);
+    END;
+    COMMIT;
+    SELECT id FROM @inserted";
+
+/// What the outcome is called as an attempt, what it makes of the delivery, why, when next, and the provider's id.
+fn words(outcome: &Outcome) -> (&'static str, &'static str, Option<&str>, Option<Timestamp>, Option<&str>) {
+    match outcome {
+        Outcome::Succeeded { provider_id } => ("succeeded", "succeeded", None, None, provider_id.as_deref()),
+        Outcome::Retrying { reason, next_attempt_at } => ("retrying", "pending", Some(reason), Some(*next_attempt_at), None),
+        Outcome::Failed { reason } => ("failed", "failed", Some(reason), None, None),
+    }
+}
+
+pub(super) async fn receive(pool: &Pool, receipt: &Receipt) -> Result<Accepted> {
+    let new: Vec<_> = receipt
+        .deliveries
+        .iter()
+        .map(|delivery| json!({ "id": delivery.id, "channel": delivery.channel, "recipient": delivery.recipient }))
+        .collect();
+    let new = serde_json::Value::from(new).to_string();
+    let (order, sequence) = receipt.event;
+    let results = pool.write(RECEIVE, &[&order.0, &int(sequence), &receipt.at.millis(), &receipt.lease_until.millis(), &new]).await?;
+    let mut inserted = Vec::new();
+    for row in results.iter().flatten() {
+        match row.try_get(0).map_err(broken)? {
+            Some(id) => inserted.push(DeliveryId(id)),
+            None => return Ok(Accepted::UnknownEvent),
+        }
+    }
+    let ids = receipt.deliveries.iter().map(|delivery| delivery.id);
+    Ok(Accepted::Deliveries(ids.filter(|id| inserted.contains(id)).collect()))
+}
+
+/// The delivery's row is locked first, as it is by who claims it. An attempt that was given up as unknown and ended after
+/// all is set right. A delivery whose lease was lost belongs to another attempt; only a success may still settle it.
+const RECORD: &str = "
+    SET NOCOUNT ON; SET XACT_ABORT ON;
+    IF @@TRANCOUNT > 0 ROLLBACK;
+    DECLARE @locked uniqueidentifier;
+    BEGIN TRANSACTION;
+    SELECT @locked = id FROM dbo.deliveries WITH (UPDLOCK, ROWLOCK) WHERE id = @P2;
+    UPDATE dbo.delivery_attempts
+    SET at = @P4, outcome = @P5, reason = @P6, next_attempt_at = @P7, provider_id = @P8
+    WHERE delivery_id = @P2 AND attempt = @P3;
+    IF @@ROWCOUNT = 0
+        INSERT INTO dbo.delivery_attempts (delivery_id, attempt, at, outcome, reason, next_attempt_at, provider_id)
+        VALUES (@P2, @P3, @P4, @P5, @P6, @P7, @P8);
+    UPDATE dbo.deliveries
+    SET state = @P9, next_attempt_at = COALESCE(@P7, @P4), lease_until = NULL
+    WHERE id = @P2 AND state IN (N'pending', N'failed') AND (attempts = @P3 OR @P9 = N'succeeded');
+    COMMIT";
+
+pub(super) async fn record(pool: &Pool, record: &AttemptRecord) -> Result<()> {
+    let (outcome, state, reason, next_attempt_at, provider_id) = words(&record.outcome);
+    pool.write(
+        RECORD,
+        &[
+            &record.delivery.0,
+            &int(record.attempt),
+            &record.at.millis(),
+            &outcome,
+            &reason,
+            &next_attempt_at.map(Timestamp::millis),
+            &provider_id,
+            &state,
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// Where an earlier lease ran out, whoever made that attempt did not live to say how it ended.
+const CLAIM: &str = "
+    SET NOCOUNT ON; SET XACT_ABORT ON;
+    IF @@TRANCOUNT > 0 ROLLBACK;
+    DECLARE @claimed TABLE (id uniqueidentifier NOT NULL, begun int NOT NULL, lost bigint NULL, due bigint NOT NULL);
+    BEGIN TRANSACTION;
+    UPDATE delivery
+    SET attempts = delivery.attempts + 1, lease_until = @P2, next_attempt_at = @P2
+    OUTPUT inserted.id, deleted.attempts, deleted.lease_until, deleted.next_attempt_at INTO @claimed (id, begun, lost, due)
+    FROM dbo.deliveries AS delivery WITH (READCOMMITTEDLOCK, READPAST, UPDLOCK, ROWLOCK)
+    WHERE delivery.seq IN (
+        SELECT TOP (@P4) waiting.seq
+        FROM dbo.deliveries AS waiting WITH (READCOMMITTEDLOCK, READPAST, UPDLOCK, ROWLOCK)
+        WHERE waiting.state = N'pending' AND waiting.next_attempt_at <= @P3
+        ORDER BY waiting.next_attempt_at);
+    INSERT INTO dbo.delivery_attempts (delivery_id, attempt, at, outcome, reason)
+    SELECT claimed.id, claimed.begun, claimed.lost, N'unknown', N'the process ended before it recorded the outcome'
+    FROM @claimed AS claimed
+    WHERE claimed.lost IS NOT NULL
+      AND NOT EXISTS (
+          SELECT 1 FROM dbo.delivery_attempts AS ended WHERE ended.delivery_id = claimed.id AND ended.attempt = claimed.begun);
+    COMMIT;
+    SELECT event.order_id, event.sequence, event.id, event.kind, event.occurred_at, event.traceparent, event.data,
+           delivery.id, delivery.channel, delivery.recipient, claimed.begun
+    FROM @claimed AS claimed
+    JOIN dbo.deliveries AS delivery ON delivery.id = claimed.id
+    JOIN dbo.outbox AS event ON event.order_id = delivery.order_id AND event.sequence = delivery.sequence
+    ORDER BY claimed.due";
+
+pub(super) async fn claim(pool: &Pool, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Delivery>> {
+    let results = pool.write(CLAIM, &[&now.plus(lease).millis(), &now.millis(), &int(limit)]).await?;
+    let claimed = results.iter().flatten().map(|row| {
+        let received = outbox::event(row)?.with_order().map_err(broken)?;
+        let (channel, recipient) = (text(row, 8)?.to_owned(), text(row, 9)?.to_owned());
+        Ok(Delivery { id: DeliveryId(uuid(row, 7)?), channel, recipient, attempt: number(row, 10)? + 1, received })
+    });
+    Ok(claimed.collect::<std::result::Result<_, Fault>>()?)
+}
+
+/// After an earlier try, the message may be there.
+const REJECT: &str = "
+    SET NOCOUNT ON;
+    IF @@TRANCOUNT > 0 ROLLBACK;
+    INSERT INTO dbo.rejected_messages (message_id, body, reason, delivery_count, rejected_at)
+    SELECT @P2, @P3, @P4, @P5, @P6
+    WHERE @P1 = 0
+       OR NOT EXISTS (SELECT 1 FROM dbo.rejected_messages WHERE rejected_at = @P6 AND delivery_count = @P5 AND body = @P3)";
+
+pub(super) async fn reject(pool: &Pool, message: &RejectedMessage) -> Result<()> {
+    let (id, body) = (message.message_id.as_deref(), message.body.as_slice());
+    let rest = (message.reason.as_str(), int(message.delivery_count), message.at.millis());
+    pool.write(REJECT, &[&id, &body, &rest.0, &rest.1, &rest.2]).await.map(drop)
+}
+
+pub(super) async fn rejected(pool: &Pool, from: i64, limit: u32) -> Result<Vec<Rejected>> {
+    let results = pool
+        .read(
+            "SELECT TOP (@P2) seq, message_id, body, reason, delivery_count, rejected_at
+             FROM dbo.rejected_messages
+             WHERE seq >= @P1
+             ORDER BY seq",
+            &[&from, &int(limit)],
+        )
+        .await?;
+    let rows = results.iter().flatten().map(|row| {
+        let message = RejectedMessage {
+            message_id: text_or_none(row, 1)?.map(str::to_owned),
+            body: bytes(row, 2)?.to_vec(),
+            reason: text(row, 3)?.to_owned(),
+            delivery_count: number(row, 4)?,
+            at: moment(row, 5)?,
+        };
+        Ok(Rejected { id: row.try_get(0).map_err(broken)?.ok_or_else(|| broken("a row without its number"))?, message })
+    });
+    Ok(rows.collect::<std::result::Result<_, Fault>>()?)
+}
+
+const FORGET_REJECTED: &str = "
+    SET NOCOUNT ON;
+    IF @@TRANCOUNT > 0 ROLLBACK;
+    DELETE FROM dbo.rejected_messages
+    WHERE seq IN (SELECT CAST(value AS bigint) FROM OPENJSON(@P2))";
+
+pub(super) async fn forget_rejected(pool: &Pool, ids: &[i64]) -> Result<()> {
+    pool.write(FORGET_REJECTED, &[&json!(ids).to_string()]).await.map(drop)
+}

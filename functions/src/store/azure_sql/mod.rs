@@ -1,0 +1,145 @@
+//! Azure SQL Database, or another SQL Server: each method is one request to the server and at most one transaction.
+//!
+//! The files and their functions stand in the order of the SQLite store's, to be read side by side.
+
+mod connect;
+mod connection_string;
+mod deliveries;
+mod fault;
+mod known;
+mod migrate;
+mod orders;
+mod outbox;
+mod pool;
+mod timeline;
+mod upkeep;
+mod users;
+
+pub use connect::{Login, Server, User};
+pub use connection_string::{Authentication, ConnectionString, Encryption, Identity, Malformed, Tls};
+
+use super::{
+    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Receipt, Rejected, RejectedMessage, Result, Store, Update,
+};
+use crate::domain::{
+    delivery::Delivery,
+    event::Received,
+    id::OrderId,
+    idempotency::{IdempotencyKey, Record},
+    order::Stored,
+    page::{Page, Query},
+    timeline::Timeline,
+    timestamp::Timestamp,
+};
+use pool::Pool;
+use std::{sync::Arc, time::Duration};
+
+/// How long a question after the schema waits for a first connection; probes are impatient.
+const FIRST_CONNECTION: Duration = Duration::from_secs(2);
+
+/// One batch on a connection of its own, for what no store does: making a database, looking into one.
+pub async fn batch(server: &Server, sql: &str) -> Result<()> {
+    let done = async {
+        let mut client = connect::open(server, server.deadline).await?;
+        migrate::batch(&mut client, sql).await
+    };
+    let done = tokio::time::timeout(server.deadline, done).await.map_err(|_| super::StoreError::Deadline)?;
+    Ok(done.map(drop)?)
+}
+
+#[derive(Debug)]
+pub(super) struct AzureSqlStore {
+    server: Arc<Server>,
+    pool: Pool,
+}
+
+impl AzureSqlStore {
+    /// Must be called inside a tokio runtime.
+    pub(super) fn new(server: &Server) -> Self {
+        let server = Arc::new(server.clone());
+        Self { pool: Pool::new(Arc::clone(&server)), server }
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for AzureSqlStore {
+    async fn migrate(&self, now: Timestamp) -> Result<Vec<String>> {
+        migrate::run(&self.server, now).await
+    }
+
+    async fn schema(&self) -> Result<i64> {
+        self.pool.schema(FIRST_CONNECTION).await
+    }
+
+    async fn add_order(&self, addition: Addition, now: Timestamp) -> Result<Added> {
+        orders::add(&self.pool, &addition, now).await
+    }
+
+    async fn replay(&self, key: &IdempotencyKey, now: Timestamp) -> Result<Option<Record>> {
+        orders::replay(&self.pool, key, now).await
+    }
+
+    async fn order(&self, id: OrderId) -> Result<Option<Stored>> {
+        orders::one(&self.pool, id).await
+    }
+
+    async fn orders(&self, query: &Query) -> Result<Page> {
+        orders::list(&self.pool, query).await
+    }
+
+    async fn update_order(&self, update: Update) -> Result<bool> {
+        orders::update(&self.pool, &update).await
+    }
+
+    async fn timeline(&self, id: OrderId) -> Result<Option<Timeline>> {
+        timeline::read(&self.pool, id).await
+    }
+
+    async fn claim_events(&self, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Leased>> {
+        outbox::claim(&self.pool, limit, now, lease).await
+    }
+
+    async fn mark_published(&self, events: Vec<EventKey>, at: Timestamp) -> Result<()> {
+        outbox::mark_published(&self.pool, &events, at).await
+    }
+
+    async fn postpone_event(&self, event: EventKey, reason: String, next_attempt_at: Timestamp) -> Result<()> {
+        outbox::postpone(&self.pool, event, &reason, next_attempt_at).await
+    }
+
+    async fn receive(&self, receipt: Receipt) -> Result<Accepted> {
+        deliveries::receive(&self.pool, &receipt).await
+    }
+
+    async fn claim_deliveries(&self, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Delivery>> {
+        deliveries::claim(&self.pool, limit, now, lease).await
+    }
+
+    async fn record_attempt(&self, record: AttemptRecord) -> Result<()> {
+        deliveries::record(&self.pool, &record).await
+    }
+
+    async fn unreceived(&self, before: Timestamp, limit: u32) -> Result<Vec<Received>> {
+        outbox::unreceived(&self.pool, before, limit).await
+    }
+
+    async fn reject(&self, message: RejectedMessage) -> Result<()> {
+        deliveries::reject(&self.pool, &message).await
+    }
+
+    async fn rejected(&self, from: i64, limit: u32) -> Result<Vec<Rejected>> {
+        deliveries::rejected(&self.pool, from, limit).await
+    }
+
+    async fn forget_rejected(&self, ids: Vec<i64>) -> Result<()> {
+        deliveries::forget_rejected(&self.pool, &ids).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>> {
+        upkeep::next_due(&self.pool).await
+    }
+
+    async fn expire(&self, expiry: Expiry) -> Result<Expired> {
+        upkeep::expire(&self.pool, expiry).await
+    }
+}

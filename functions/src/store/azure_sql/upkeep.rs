@@ -1,0 +1,55 @@
+//! When something is due, and what may go.
+
+use super::{
+    super::{Expired, Expiry, Result},
+    connect::{int, moment_or_none, number},
+    fault::broken,
+    pool::Pool,
+};
+use crate::domain::timestamp::Timestamp;
+
+pub(super) async fn next_due(pool: &Pool) -> Result<Option<Timestamp>> {
+    let results = pool
+        .read(
+            "SELECT MIN(due) FROM (
+                 SELECT MIN(next_attempt_at) AS due FROM dbo.outbox WHERE published_at IS NULL
+                 UNION ALL
+                 SELECT MIN(next_attempt_at) FROM dbo.deliveries WHERE state = N'pending') AS waiting",
+            &[],
+        )
+        .await?;
+    let row = results.iter().flatten().next().ok_or_else(|| broken("a minimum is one row"))?;
+    Ok(moment_or_none(row, 0)?)
+}
+
+/// Deliveries and their attempts go with their event.
+const EXPIRE: &str = "
+    SET NOCOUNT ON;
+    IF @@TRANCOUNT > 0 ROLLBACK;
+    DECLARE @keys int; DECLARE @events int;
+    DELETE FROM dbo.idempotency
+    WHERE seq IN (SELECT TOP (@P4) seq FROM dbo.idempotency WHERE expires_at <= @P2 ORDER BY expires_at);
+    SET @keys = @@ROWCOUNT;
+    DELETE FROM dbo.outbox
+    WHERE seq IN (
+        SELECT TOP (@P4) old.seq
+        FROM dbo.outbox AS old
+        WHERE old.published_at IS NOT NULL
+          AND old.received_at IS NOT NULL
+          AND old.published_at < @P3
+          AND old.received_at < @P3
+          AND NOT EXISTS (
+              SELECT 1
+              FROM dbo.deliveries AS waiting
+              WHERE waiting.order_id = old.order_id
+                AND waiting.sequence = old.sequence
+                AND waiting.state = N'pending')
+        ORDER BY old.published_at);
+    SET @events = @@ROWCOUNT;
+    SELECT @keys AS keys, @events AS events";
+
+pub(super) async fn expire(pool: &Pool, expiry: Expiry) -> Result<Expired> {
+    let results = pool.write(EXPIRE, &[&expiry.now.millis(), &expiry.events_before.millis(), &int(expiry.limit)]).await?;
+    let row = results.iter().flatten().next().ok_or_else(|| broken("what expired was not counted"))?;
+    Ok(Expired { keys: number(row, 0)?.into(), events: number(row, 1)?.into() })
+}

@@ -1,0 +1,64 @@
+//! A server did what it was asked, and its answer was lost: what is then made of it, by a real server.
+
+use super::{addition, now, open};
+use crate::support::{sql_server::TestDatabase, turns::Turns};
+use orders::{
+    domain::{
+        delivery::NewDelivery,
+        id::{DeliveryId, EventId},
+        idempotency::{Fingerprint, IdempotencyKey, NewRecord},
+        page::Query,
+    },
+    store::{Accepted, Added, Addition, Receipt, RejectedMessage, Update, azure_sql::Server},
+};
+use std::time::Duration;
+use uuid::Uuid;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_and_not_heard_of_counts_once() {
+    let Some(database) = TestDatabase::create_nearby().await else { return };
+    open(database.server.clone()).migrate(now()).await.unwrap();
+    let turns = Turns::before(database.server.port).await;
+    let store = open(Server { port: turns.port, ..database.server.clone() });
+    store.schema().await.unwrap();
+    let cut = || turns.cut_next_answer();
+
+    let plain = addition().await;
+    cut();
+    assert_eq!(store.add_order(plain.clone(), now()).await.unwrap(), Added::Stored);
+    assert!(turns.was_cut());
+    let key = IdempotencyKey::parse("k").unwrap();
+    let record = NewRecord { key, fingerprint: Fingerprint([1; 32]), expires_at: now().plus(Duration::from_hours(1)) };
+    let keyed = Addition { record: Some(record), ..addition().await };
+    cut();
+    assert_eq!(store.add_order(keyed.clone(), now()).await.unwrap(), Added::Stored, "it is no replay of another request");
+    let repeated = Addition { record: keyed.record.clone(), ..addition().await };
+    assert!(matches!(store.add_order(repeated, now()).await.unwrap(), Added::Replayed(_)));
+    let query = Query { status: None, customer: None, created_from: None, created_to: None, limit: 50, after: None };
+    assert_eq!(store.orders(&query).await.unwrap().items.len(), 2);
+
+    let (mut order, mut event) = (plain.order.clone(), plain.event.clone());
+    (order.version, event.sequence, event.id) = (2, 2, EventId(Uuid::from_u128(9)));
+    let update = Update { from: 1, document: order.document(), order, event: Some(event) };
+    cut();
+    assert!(store.update_order(update.clone()).await.unwrap());
+    assert!(!store.update_order(update).await.unwrap(), "a second one is stale");
+    let mut order = plain.order.clone();
+    order.version = 3;
+    cut();
+    assert!(store.update_order(Update { from: 2, document: order.document(), order, event: None }).await.unwrap());
+
+    let new = NewDelivery { id: DeliveryId(Uuid::from_u128(7)), channel: "log".into(), recipient: "x".into() };
+    let receipt = Receipt { event: (plain.order.id, 1), deliveries: vec![new.clone()], at: now(), lease_until: now() };
+    cut();
+    assert_eq!(store.receive(receipt.clone()).await.unwrap(), Accepted::Deliveries(vec![new.id]), "they are ours to make");
+    assert_eq!(store.receive(receipt).await.unwrap(), Accepted::Deliveries(vec![]));
+    let message = RejectedMessage { message_id: None, body: vec![1], reason: "x".into(), delivery_count: 1, at: now() };
+    cut();
+    store.reject(message).await.unwrap();
+    cut();
+    store.mark_published(vec![(plain.order.id, 1)], now()).await.unwrap();
+    assert_eq!(store.claim_events(10, now(), Duration::from_secs(30)).await.unwrap().len(), 2);
+    drop(store);
+    database.drop().await;
+}
