@@ -41,7 +41,7 @@ enum Command {
     Functions,
     /// The HTTP functions without the Functions host, with relay and sweep
     Api,
-    /// The sweep and the health checks without the Functions host
+    /// The receiver without the Functions host, with relay, sweep and health checks
     Worker,
     /// Brings the database's schema up to what this binary needs
     Migrate,

@@ -4,7 +4,10 @@ use crate::domain::timestamp::Timestamp;
 use fe2o3_amqp::link::delivery::DeliveryInfo;
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::Instant;
@@ -28,13 +31,37 @@ pub(super) struct Held {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Loans(Mutex<HashMap<u64, Held>>);
+pub(super) struct Loans {
+    held: Mutex<HashMap<u64, Held>>,
+    settling: AtomicUsize,
+}
+
+/// A settlement under way, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Settling<'a>(&'a AtomicUsize);
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl Loans {
     pub(super) fn add(&self, receipt: u64, token: Option<Uuid>, info: DeliveryInfo, link: u64, lock: Duration) {
         let now = Instant::now();
         let (locked_until, renew_at) = (now + lock, now + half(lock));
         self.lock().insert(receipt, Held { token, info, link, locked_until, renew_at, is_lost: false });
+    }
+
+    /// To be called before the loan is removed, and kept until the broker has been told.
+    pub(super) fn settling(&self) -> Settling<'_> {
+        self.settling.fetch_add(1, Ordering::SeqCst);
+        Settling(&self.settling)
+    }
+
+    /// Whether nothing is on loan and nothing is being settled.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.len() == 0 && self.settling.load(Ordering::SeqCst) == 0
     }
 
     pub(super) fn remove(&self, receipt: u64) -> Option<Held> {
@@ -84,7 +111,7 @@ impl Loans {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Held>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -207,7 +207,7 @@ async fn finish(shared: &Shared, link: &mut Link) -> Result<(), Error> {
     let mut quiet_from = Instant::now() + QUIET;
     loop {
         let now = Instant::now();
-        if now >= deadline || (shared.loans.len() == 0 && now >= quiet_from) {
+        if now >= deadline || (shared.loans.is_quiet() && now >= quiet_from) {
             break;
         }
         tokio::select! {
@@ -217,7 +217,7 @@ async fn finish(shared: &Shared, link: &mut Link) -> Result<(), Error> {
             }
             Some(command) = link.commands.recv() => execute(link, command).await,
             () = shared.credit_bell.notified() => {}
-            () = sleep_until(if shared.loans.len() == 0 { quiet_from.min(deadline) } else { deadline }) => {}
+            () = sleep_until(if shared.loans.is_quiet() { quiet_from.min(deadline) } else { deadline }) => {}
         }
     }
     let left = shared.loans.drain();

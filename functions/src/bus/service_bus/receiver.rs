@@ -138,10 +138,12 @@ impl Receiver {
 
     async fn end(&self, receipt: u64, disposition: Disposition) -> Result<(), Error> {
         let shared = &self.shared;
+        let settling = shared.loans.settling();
         let Some(held) = shared.loans.remove(receipt) else {
             return Err(Error::new(ErrorKind::LockLost, "the message is not on loan any more"));
         };
         let ended = timeout(SETTLING, shared.end(held, disposition)).await.unwrap_or_else(|_| Err(Error::timed_out("a settlement")));
+        drop(settling);
         shared.credit_bell.notify_one();
         if let Err(error) = &ended
             && error.kind == ErrorKind::LockLost
