@@ -47,7 +47,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonText {
 /// How long a client may take to send a body.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// Reads a body of at most `limit` bytes that comes within [`BODY_TIME`].
+/// Reads a body of at most `limit` bytes that comes within 30 seconds.
 pub async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let Ok(read) = tokio::time::timeout(BODY_TIME, Limited::new(body, limit).collect()).await else {
         let detail = format!("a body has {} seconds to arrive", BODY_TIME.as_secs());

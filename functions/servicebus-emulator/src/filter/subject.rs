@@ -3,7 +3,7 @@
 use super::Value;
 
 pub trait Subject {
-    /// `name` is one of [`SYSTEM`], written as there. `None` and [`Value::Null`] both say that the message has none.
+    /// `name` is one of the documented system properties. `None` and [`Value::Null`] both say that the message has none.
     fn system(&self, name: &str) -> Option<Value>;
 
     /// An application property; names are the same in any case. `None` if there is no such property.
