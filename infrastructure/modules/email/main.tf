@@ -1,0 +1,37 @@
+resource "azurerm_communication_service" "this" {
+  name                = "acs-${var.name}"
+  resource_group_name = var.resource_group_name
+  tags                = var.tags
+  data_location       = "Europe"
+}
+
+resource "azurerm_email_communication_service" "this" {
+  name                = "acse-${var.name}"
+  resource_group_name = var.resource_group_name
+  tags                = var.tags
+  data_location       = "Europe"
+}
+
+# A domain of Azure's, verified by itself and limited to a hundred messages an hour: enough to begin with. A domain of one's
+# own needs records in one's DNS first.
+resource "azurerm_email_communication_service_domain" "this" {
+  # This very name is the one that Azure wants for a domain of its own.
+  name              = "AzureManagedDomain"
+  email_service_id  = azurerm_email_communication_service.this.id
+  tags              = var.tags
+  domain_management = "AzureManaged"
+}
+
+resource "azurerm_communication_service_email_domain_association" "this" {
+  communication_service_id = azurerm_communication_service.this.id
+  email_service_domain_id  = azurerm_email_communication_service_domain.this.id
+}
+
+# There is no built-in role that may send and nothing else.
+resource "azurerm_role_assignment" "sender" {
+  for_each             = var.senders
+  scope                = azurerm_communication_service.this.id
+  role_definition_name = "Communication and Email Service Owner"
+  principal_id         = each.value
+  principal_type       = "ServicePrincipal"
+}

@@ -1,0 +1,42 @@
+variable "name" {
+  description = "Project, environment and a suffix that makes it unique in the world, without hyphens; the registry is crNAME."
+  type        = string
+  validation {
+    condition     = can(regex("^[a-z0-9]{3,48}$", var.name))
+    error_message = "crNAME has 5 to 50 small letters and digits."
+  }
+}
+
+variable "resource_group_name" {
+  description = "Resource group that everything goes into."
+  type        = string
+}
+
+variable "location" {
+  description = "Azure region, in its short form (swedencentral)."
+  type        = string
+}
+
+variable "tags" {
+  description = "Tags of every resource."
+  type        = map(string)
+}
+
+variable "sku" {
+  description = "Basic (10 GB) or Standard (100 GB, more throughput); what Premium adds is private endpoints and replicas in other regions."
+  type        = string
+  validation {
+    condition     = contains(["Basic", "Standard", "Premium"], var.sku)
+    error_message = "The registry's SKU is Basic, Standard or Premium."
+  }
+}
+
+variable "pull_principal_id" {
+  description = "Object id of the identity that the cluster's nodes pull with."
+  type        = string
+}
+
+variable "deployer_object_id" {
+  description = "Object id of who deploys."
+  type        = string
+}

@@ -1,0 +1,156 @@
+# What Azure would refuse in the middle of an apply is refused before it.
+mock_provider "azurerm" {
+  source = "./tests/mocks"
+}
+
+mock_provider "helm" {}
+
+variables {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+  image           = "orders:0123456789ab@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+  # For the runs on single modules.
+  name                                   = "orders-dev-00000"
+  storage_name                           = "ordersdev00000"
+  resource_group_name                    = "rg-orders-dev"
+  location                               = "swedencentral"
+  tags                                   = {}
+  topic_name                             = "orders"
+  subscription_name                      = "notify"
+  senders                                = {}
+  receivers                              = { worker = "a0000000-0000-0000-0000-000000000001" }
+  scalers                                = {}
+  tenant_id                              = "10000000-0000-0000-0000-000000000000"
+  administrator                          = { name = "id-orders-dev-migrate", principal_id = "a0000000-0000-0000-0000-000000000002" }
+  database_name                          = "orders"
+  workspace_id                           = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/log"
+  deployer_object_id                     = "a0000000-0000-0000-0000-000000000003"
+  namespace                              = "orders"
+  identity                               = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id", client_id = "a0000000-0000-0000-0000-000000000005", principal_id = "a0000000-0000-0000-0000-000000000006" }
+  application_insights_connection_string = "none"
+}
+
+run "an_environment_is_dev_or_prod" {
+  command = plan
+  variables {
+    environment = "staging"
+  }
+  expect_failures = [var.environment]
+}
+
+run "an_image_has_a_digest" {
+  command = plan
+  variables {
+    image = "orders:latest"
+  }
+  expect_failures = [var.image]
+}
+
+run "who_notifies_is_one_of_two_hosts" {
+  command = plan
+  variables {
+    notify_host = "both"
+  }
+  expect_failures = [var.notify_host]
+}
+
+run "a_subscription_is_a_uuid" {
+  command = plan
+  variables {
+    subscription_id = "mine"
+  }
+  expect_failures = [var.subscription_id]
+}
+
+run "a_sweep_has_a_schedule_of_six_fields" {
+  command = plan
+  variables {
+    sweep = { schedule = "*/5 * * * *", max_sleep = "30s" }
+  }
+  expect_failures = [var.sweep]
+}
+
+run "a_lock_is_an_iso_8601_duration" {
+  command = plan
+  module {
+    source = "./modules/servicebus"
+  }
+  variables {
+    lock_duration = "5 minutes"
+  }
+  expect_failures = [var.lock_duration]
+}
+
+run "a_lock_outlives_the_handler" {
+  command = plan
+  module {
+    source = "./modules/servicebus"
+  }
+  variables {
+    lock_duration = "PT30S"
+  }
+  expect_failures = [var.lock_duration]
+}
+
+run "two_hosts_do_not_compete_for_messages" {
+  command = plan
+  module {
+    source = "./modules/servicebus"
+  }
+  variables {
+    receivers = { worker = "a0000000-0000-0000-0000-000000000001", functions = "a0000000-0000-0000-0000-000000000002" }
+  }
+  expect_failures = [var.receivers]
+}
+
+run "a_serverless_database_pauses" {
+  command = plan
+  module {
+    source = "./modules/sql"
+  }
+  variables {
+    database = { sku_name = "GP_S_Gen5_1", max_size_gb = 32, zone_redundant = false, backup_storage = "Local", backup_retention_days = 7 }
+  }
+  expect_failures = [var.database]
+}
+
+run "a_database_has_a_known_sku" {
+  command = plan
+  module {
+    source = "./modules/sql"
+  }
+  variables {
+    database = { sku_name = "Small", max_size_gb = 32, zone_redundant = false, backup_storage = "Local", backup_retention_days = 7 }
+  }
+  expect_failures = [var.database]
+}
+
+run "nodes_have_room_for_an_ephemeral_disk" {
+  command = plan
+  module {
+    source = "./modules/aks"
+  }
+  variables {
+    sku_tier             = "Free"
+    node_vm_size         = "Standard_B2s"
+    zones                = []
+    system_nodes         = { min = 1, max = 1 }
+    user_nodes           = null
+    authorized_ip_ranges = []
+  }
+  expect_failures = [var.node_vm_size]
+}
+
+run "the_hosts_storage_is_not_a_setting_of_ours" {
+  command = plan
+  module {
+    source = "./modules/functionapp"
+  }
+  variables {
+    settings               = { AzureWebJobsStorage = "UseDevelopmentStorage=true" }
+    maximum_instance_count = 40
+    zone_balancing         = false
+    storage_replication    = "LRS"
+  }
+  expect_failures = [var.settings]
+}

@@ -1,0 +1,103 @@
+# What the hosts are told is what the binary reads: its table of settings is taken from its source.
+mock_provider "azurerm" {
+  source = "./tests/mocks"
+}
+
+mock_provider "helm" {}
+
+variables {
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+  image           = "orders:0123456789ab@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+}
+
+run "settings" {
+  module {
+    source = "./tests/binary"
+  }
+}
+
+run "every_setting_is_one_that_the_binary_reads" {
+  assert {
+    condition     = length(run.settings.read) > 10
+    error_message = "the binary's table of settings is found in its source"
+  }
+  assert {
+    condition     = length(setintersection(run.settings.read, run.settings.not_yet_read)) == 0
+    error_message = "a setting that the binary reads stands in the list of those that it does not read yet: strike it out in tests/binary/main.tf"
+  }
+  assert {
+    condition = alltrue([
+      for name in ["api-deployment", "worker-deployment", "migrate-job"] : length(setsubtract(
+        [for variable in module.workload[0].manifests[name].spec.template.spec.containers[0].env : variable.name],
+        setunion(run.settings.read, run.settings.not_yet_read),
+      )) == 0
+    ])
+    error_message = "a Pod is given a setting that nobody reads"
+  }
+  assert {
+    condition = toset(setsubtract(keys(module.functionapp.settings), setunion(run.settings.read, run.settings.not_yet_read))) == toset([
+      "AzureWebJobs.Notify.Disabled",
+      "AzureWebJobsStorage",
+      "AzureWebJobsStorage__accountName",
+      "AzureWebJobsStorage__clientId",
+      "AzureWebJobsStorage__credential",
+      "ServiceBus__credential",
+    ])
+    error_message = "besides the binary's own settings the app has just those of the Functions host"
+  }
+  assert {
+    condition = alltrue([
+      for name in ["ORDERS_DATABASE", "ORDERS_KEYS"] :
+      contains([for variable in module.workload[0].manifests["api-deployment"].spec.template.spec.containers[0].env : variable.name], name)
+    ])
+    error_message = "the api has what it does not start without"
+  }
+  assert {
+    condition = (
+      [for variable in module.workload[0].manifests["api-deployment"].spec.template.spec.containers[0].env : variable.value if variable.name == "ORDERS_KEYS"][0]
+      == "keyvault:${output.api_keys_secret}"
+    )
+    error_message = "the api reads its keys from the secret that the deployment fills"
+  }
+  assert {
+    condition     = module.functionapp.settings.AzureWebJobsStorage == ""
+    error_message = "the provider's connection string without a key is kept out of the app's settings"
+  }
+}
+
+run "the_database_makes_users_of_those_who_work_and_of_nobody_else" {
+  assert {
+    condition = (
+      [for variable in module.workload[0].manifests["migrate-job"].spec.template.spec.containers[0].env : variable.value if variable.name == "ORDERS_DATABASE_USERS"][0]
+      == join(",", [for role in ["functions", "api", "worker"] : "id-orders-${var.environment}-${role}=${module.identity[role].client_id}"])
+    )
+    error_message = "a user of the database has the client id of its identity, not the object id"
+  }
+}
+
+run "every_metric_that_is_watched_is_one_that_the_binary_has" {
+  assert {
+    condition     = length(setintersection(run.settings.metrics_found, run.settings.metrics_not_yet_emitted)) == 0
+    error_message = "a metric that the binary emits stands in the list of those that it does not emit yet: strike it out in tests/binary/main.tf"
+  }
+  assert {
+    condition     = length(setsubtract(module.alerts.metrics, setunion(run.settings.metrics_found, run.settings.metrics_not_yet_emitted))) == 0
+    error_message = "an alert waits for a metric that nobody emits"
+  }
+}
+
+run "no_secret_leaves" {
+  assert {
+    condition     = output.api_keys_secret == "orders-api-keys"
+    error_message = "of a secret only its name is known"
+  }
+  assert {
+    condition = alltrue([
+      for value in concat(
+        values(module.functionapp.settings),
+        flatten([for name in ["api-deployment", "worker-deployment", "migrate-job"] : [for variable in module.workload[0].manifests[name].spec.template.spec.containers[0].env : variable.value]]),
+      ) : !can(regex("(?i)(password|pwd|accountkey|sharedaccesskey|client_?secret)=", value))
+    ])
+    error_message = "no setting carries a password or a key"
+  }
+}

@@ -1,0 +1,159 @@
+variable "subscription_id" {
+  description = "Azure subscription that everything is made in."
+  type        = string
+  validation {
+    condition     = can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", var.subscription_id))
+    error_message = "A subscription id is a UUID in small letters."
+  }
+}
+
+variable "environment" {
+  description = "dev or prod; the rest of what differs between them is in environments/."
+  type        = string
+  validation {
+    condition     = contains(["dev", "prod"], var.environment)
+    error_message = "The environment is dev or prod."
+  }
+}
+
+variable "location" {
+  description = "Azure region, in its short form. It must have the Flex Consumption plan and three availability zones."
+  type        = string
+  default     = "swedencentral"
+  validation {
+    condition     = can(regex("^[a-z]+[0-9]?$", var.location))
+    error_message = "A region in its short form, as in swedencentral."
+  }
+}
+
+variable "image" {
+  description = "Image in the registry made here, orders:TAG@sha256:DIGEST. null on the very first run only: everything but the workload is made, so that there is a registry to push to."
+  type        = string
+  nullable    = true
+  validation {
+    condition     = var.image == null || can(regex("^orders:[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?@sha256:[0-9a-f]{64}$", var.image))
+    error_message = "The image has the form orders:TAG@sha256:DIGEST, its tag at most 40 small letters, digits and hyphens."
+  }
+}
+
+variable "notify_host" {
+  description = "Who receives from the subscription and tells the customers: aks or functions. HTTP is served by both."
+  type        = string
+  default     = "aks"
+  validation {
+    condition     = contains(["aks", "functions"], var.notify_host)
+    error_message = "The host that notifies is aks or functions."
+  }
+}
+
+variable "channels" {
+  description = "How customers are told, unless the order says otherwise: log, email. With email its services are made."
+  type        = list(string)
+  default     = ["log"]
+  validation {
+    condition     = length(var.channels) > 0 && length(setsubtract(var.channels, ["log", "email"])) == 0 && length(distinct(var.channels)) == length(var.channels)
+    error_message = "The channels are log and email, each at most once."
+  }
+}
+
+variable "gateway" {
+  description = "Gateway (Gateway API) in the cluster that leads to the api, with the host names it serves; null: an internal load balancer."
+  type = object({
+    name      = string
+    namespace = string
+    hostnames = list(string)
+  })
+  default = null
+}
+
+variable "alert_email" {
+  description = "Who is told when an alert fires; null: nobody, alerts show in the portal."
+  type        = string
+  default     = null
+}
+
+variable "authorized_ip_ranges" {
+  description = "Addresses that may reach the cluster's API server, in CIDR form; empty: all, and Entra ID decides."
+  type        = set(string)
+  default     = []
+}
+
+variable "cluster" {
+  description = "Tier and nodes of the cluster. user_nodes null: our Pods run beside the system's."
+  type = object({
+    sku_tier     = string
+    node_vm_size = string
+    zones        = set(string)
+    system_nodes = object({ min = number, max = number })
+    user_nodes   = optional(object({ min = number, max = number }))
+  })
+}
+
+variable "database" {
+  description = "Size, price and safety of the database; see modules/sql."
+  type = object({
+    sku_name                    = string
+    min_capacity                = optional(number)
+    auto_pause_delay_in_minutes = optional(number)
+    max_size_gb                 = number
+    zone_redundant              = bool
+    backup_storage              = string
+    backup_retention_days       = number
+  })
+}
+
+variable "database_connections" {
+  description = "The most connections to the database that one process has: times all Pods and instances it should stay below what the SKU takes."
+  type        = number
+  validation {
+    condition     = var.database_connections >= 1 && var.database_connections <= 200
+    error_message = "1 to 200 connections."
+  }
+}
+
+variable "functions" {
+  description = "Scale and safety of the Function App."
+  type = object({
+    maximum_instance_count = number
+    zone_balancing         = bool
+    storage_replication    = string
+  })
+}
+
+variable "replicas" {
+  description = "Pods: of the api by CPU, of the worker by messages on the subscription."
+  type = object({
+    api    = object({ min = number, max = number })
+    worker = object({ max = number, messages = number })
+  })
+}
+
+variable "sweep" {
+  description = "How often an idle database is touched: NCRONTAB schedule of the Functions host, and longest sleep of the processes on AKS. Longer than auto_pause_delay_in_minutes lets a serverless database pause."
+  type = object({
+    schedule  = string
+    max_sleep = string
+  })
+  validation {
+    condition     = length(split(" ", var.sweep.schedule)) == 6 && can(regex("^[0-9]+(s|m|h|min)$", var.sweep.max_sleep))
+    error_message = "The schedule has six fields, and the sleep is a duration such as 30s, 5m or 2h."
+  }
+}
+
+variable "logs" {
+  description = "How long logs are kept (days), and how much a day may bring (GB)."
+  type = object({
+    retention_in_days = number
+    daily_quota_gb    = number
+  })
+}
+
+variable "registry_sku" {
+  description = "Basic or Standard."
+  type        = string
+}
+
+variable "purge_protection" {
+  description = "Whether deleted secrets can be brought back for ninety days, and a deleted vault's name stays taken."
+  type        = bool
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# From an empty subscription to a smoke-tested system, and again for every later version.
+# Usage: scripts/deploy.sh [--what-if] dev|prod
+#   --what-if   prints every command without running it
+# Needs: az (logged in: az login), terraform, kubectl, kubelogin, jq, zip, docker or podman, and Rust with the musl target.
+# ORDERS_BACKEND names the file that says where Terraform's state lies (infrastructure/README.md, "First run").
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+what_if=false
+[ "${1:-}" = --what-if ] && what_if=true && shift
+environment=${1:-}
+case $environment in dev | prod) ;; *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
+backend=${ORDERS_BACKEND:-infrastructure/backend.hcl}
+
+say() { printf '\n== %s\n' "$*" >&2; }
+
+# Runs a command, or prints it in a form that can be pasted. Secrets go by files and pipes, never by arguments.
+do_() {
+  if $what_if; then printf '%q ' "$@"; echo; else "$@"; fi
+}
+
+# NAME: an output of Terraform; its name in capitals where nothing is run.
+output() {
+  if $what_if; then printf '%s' "${1^^}"; else terraform -chdir=infrastructure output -raw "$1"; fi
+}
+
+for tool in az terraform kubectl kubelogin jq zip; do
+  $what_if || command -v "$tool" >/dev/null || { echo "deploy.sh needs $tool" >&2; exit 1; }
+done
+engine=docker
+command -v docker >/dev/null || engine=podman
+
+tag=$(git rev-parse --short=12 HEAD)
+if ! git diff --quiet HEAD; then
+  if [ "$environment" = prod ] && ! $what_if; then echo 'there are changes that are not committed; prod gets what a commit names' >&2; exit 1; fi
+  tag+=-$(date -u +%Y%m%d%H%M%S)
+fi
+
+if $what_if; then work=WORK; else work=$(mktemp -d); fi
+trap 'kill "${forward:-}" 2>/dev/null || true; $what_if || rm -rf "$work"' EXIT
+
+apply() { # OPTION that says which image
+  do_ terraform -chdir=infrastructure apply -auto-approve -input=false "-var-file=environments/$environment.tfvars" "$1"
+}
+
+login_to_cluster() {
+  do_ az aks get-credentials --resource-group "$(output resource_group)" --name "$(output cluster)" --file "$work/kubeconfig" --overwrite-existing
+  do_ kubelogin convert-kubeconfig --login azurecli --kubeconfig "$work/kubeconfig"
+  export KUBECONFIG=$work/kubeconfig
+}
+
+say 'Terraform'
+do_ terraform -chdir=infrastructure init -input=false -reconfigure -backend-config="$(realpath --relative-to=infrastructure "$backend")" -backend-config="key=orders-$environment.tfstate"
+first=false
+if $what_if || ! terraform -chdir=infrastructure output -raw registry >/dev/null 2>&1; then first=true; fi
+
+if $first; then
+  say 'First run only: everything but the workload, so that there is a registry to push to'
+  # Of an option -var, null would be a text.
+  apply -var-file=environments/first-run.tfvars
+fi
+
+say 'Build once: one static binary for image and package'
+do_ scripts/package.sh target/app.zip
+do_ scripts/image-context.sh "$work/image"
+
+say 'Image'
+registry=$(output registry)
+# A token of an hour, for this registry alone; no password of it exists.
+if $what_if; then
+  echo "az acr login --name $registry --expose-token --query accessToken --output tsv | $engine login $registry --username 00000000-0000-0000-0000-000000000000 --password-stdin"
+else
+  az acr login --name "${registry%%.*}" --expose-token --query accessToken --output tsv --only-show-errors |
+    "$engine" login "$registry" --username 00000000-0000-0000-0000-000000000000 --password-stdin
+fi
+do_ "$engine" build --file functions/Dockerfile --build-context "build=$work/image" --build-arg "REVISION=$tag" --tag "$registry/orders:$tag" .
+do_ "$engine" push "$registry/orders:$tag"
+# What runs is the digest that the registry has, whatever becomes of the tag.
+digest=DIGEST
+$what_if || digest=$(az acr repository show --name "${registry%%.*}" --image "orders:$tag" --query digest --output tsv)
+
+say 'An API key for the cluster, if there is none'
+vault=$(output key_vault) secret=$(output api_keys_secret)
+if $what_if; then
+  echo "az keyvault secret show --vault-name $vault --name $secret || { orders keys new first >FILE; az keyvault secret set --vault-name $vault --name $secret --file FILE; }"
+elif ! az keyvault secret show --vault-name "$vault" --name "$secret" --query id --output tsv >/dev/null 2>"$work/error"; then
+  grep -q SecretNotFound "$work/error" || { cat "$work/error" >&2; exit 1; }
+  (umask 077 && target/app/orders keys new first | tr -d '\n' >"$work/keys")
+  az keyvault secret set --vault-name "$vault" --name "$secret" --file "$work/keys" --output none
+fi
+
+say "The workload, version $tag"
+apply "-var=image=orders:$tag@$digest"
+
+# An operator that started before its federated credential does not see it. The mark says for which identity it has.
+login_to_cluster
+namespace=$(output namespace)
+if [ "$(output notify_host)" != functions ]; then
+  say "KEDA's operator takes up its identity, if it has not"
+  authentication=(kubectl --namespace "$namespace" get triggerauthentication service-bus --output)
+  if $what_if || [ "$("${authentication[@]}" 'jsonpath={.spec.podIdentity.identityId}')" != "$("${authentication[@]}" 'jsonpath={.metadata.annotations.operator-restarted-for}')" ]; then
+    do_ kubectl --namespace kube-system rollout restart deployment keda-operator
+    do_ kubectl --namespace kube-system rollout status deployment keda-operator --timeout 5m
+    identity=IDENTITY_ID
+    $what_if || identity=$("${authentication[@]}" 'jsonpath={.spec.podIdentity.identityId}')
+    do_ kubectl --namespace "$namespace" annotate --overwrite triggerauthentication service-bus "operator-restarted-for=$identity"
+  fi
+fi
+
+say 'Function App'
+group=$(output resource_group) app=$(output function_app)
+do_ az functionapp deployment source config-zip --resource-group "$group" --name "$app" --src target/app.zip
+
+say 'Smoke test: Functions'
+if $what_if; then
+  echo "scripts/smoke.sh $(output function_app_url) \"\$(az functionapp keys list --resource-group $group --name $app --query functionKeys.default --output tsv)\""
+else
+  scripts/smoke.sh "$(output function_app_url)" "$(az functionapp keys list --resource-group "$group" --name "$app" --query functionKeys.default --output tsv)"
+fi
+
+say 'Smoke test: cluster, through a port-forward'
+if $what_if; then
+  echo "kubectl --namespace $namespace port-forward service/api 8080:80 &"
+  echo "scripts/smoke.sh http://localhost:8080 \"\$(az keyvault secret show --vault-name $vault --name $secret --query value --output tsv | sed 's/,.*//; s/^[^=]*=//')\""
+else
+  kubectl --namespace "$namespace" port-forward service/api :80 >"$work/forward" &
+  forward=$!
+  for _ in $(seq 100); do
+    port=$(sed -nE 's/^Forwarding from 127\.0\.0\.1:([0-9]+).*/\1/p' "$work/forward")
+    [ -n "$port" ] && break
+    sleep 0.1
+  done
+  [ -n "$port" ] || { echo 'kubectl does not forward a port' >&2; exit 1; }
+  key=$(az keyvault secret show --vault-name "$vault" --name "$secret" --query value --output tsv)
+  key=${key%%,*}
+  scripts/smoke.sh "http://127.0.0.1:$port" "${key#*=}"
+fi
+say "deployed: version $tag, $environment"
