@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the release binary against a bare axum server that parses and echoes the same JSON: one run, interleaved, medians.
-# Usage: scripts/bench.sh [ROUNDS [SECONDS]]     (default: 5 rounds of 3 seconds a figure; needs wrk, jq and curl)
+# Usage: [ORDERS=BINARY] scripts/bench.sh [ROUNDS [SECONDS]]   (default: 5 rounds of 3 seconds a figure; needs wrk, jq, curl)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,6 +9,7 @@ for tool in wrk jq curl; do
   command -v "$tool" >/dev/null || { echo "bench.sh needs $tool: apt-get install $tool" >&2; exit 1; }
 done
 cargo build --release --locked --quiet --bin orders --example echo
+orders=${ORDERS:-target/release/orders}
 work=$(mktemp -d)
 declare -A pids
 trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
@@ -25,7 +26,7 @@ first_answer() {
 # NAME PORT SETTING…: a service on a folder of its own.
 start() {
   local name=$1 port=$2 begun=${EPOCHREALTIME/./}
-  env "${@:3}" RUST_LOG=warn NOTIFY_CHANNELS=file target/release/orders dev --port "$port" --data "$work/$name" >"$work/$name.log" 2>&1 &
+  env "${@:3}" RUST_LOG=warn NOTIFY_CHANNELS=file "$orders" dev --port "$port" --data "$work/$name" >"$work/$name.log" 2>&1 &
   pids[$name]=$!
   first_answer "$port" /api/health/live
   awk -v us=$((${EPOCHREALTIME/./} - begun)) 'BEGIN { print us / 1000 }' >>"$work/start"
@@ -104,5 +105,5 @@ printf '\n| what | |\n| --- | --- |\n'
 printf '| start to the first 200 | %.1f ms |\n' "$(median <"$work/start")"
 printf '| memory (RSS), idle | %.1f MB |\n' "$(median <"$work/idle")"
 printf '| memory (RSS), after the load | %.1f MB |\n' "$(rss "${pids[pace]}")"
-printf '| release binary | %.1f MB |\n' "$(stat -c %s target/release/orders | awk '{ print $1 / 1e6 }')"
+printf '| release binary | %.1f MB |\n' "$(stat -c %s "$orders" | awk '{ print $1 / 1e6 }')"
 printf '| order placed to notification written | p50 %s ms, p99 %s ms |\n' "$(sed -n 100p "$work/until-told")" "$(sed -n 198p "$work/until-told")"
