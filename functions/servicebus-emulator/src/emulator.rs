@@ -6,6 +6,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::Config,
     faults::Faults,
+    journal::{Journal, JournalError},
     listen,
     server::Server,
     transport::{Tls, TlsError},
@@ -13,10 +14,14 @@ use crate::{
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet, time};
+
+/// How long connections may take to end.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Port 0 is any free one. `None` is not to listen.
 ///
@@ -33,6 +38,8 @@ pub struct Options {
     pub admin_tls: Option<SocketAddr>,
     /// None is to make one if `amqp_tls` or `admin_tls` needs it.
     pub certificate: Option<Certificate>,
+    /// A folder in which messages outlive the process; none is to keep them in memory only.
+    pub data: Option<PathBuf>,
     pub clock: Arc<dyn Clock>,
     pub faults: Faults,
     /// A connection on which nothing arrives for so long is closed. At most 49 days.
@@ -57,6 +64,7 @@ impl Default for Options {
             admin: Some((Ipv4Addr::LOCALHOST, 5300).into()),
             admin_tls: None,
             certificate: None,
+            data: None,
             clock: Arc::new(SystemClock),
             faults: Faults::default(),
             idle_time_out: Duration::from_mins(4),
@@ -70,6 +78,8 @@ pub enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     #[error(transparent)]
     Certificate(#[from] TlsError),
+    #[error(transparent)]
+    Data(#[from] JournalError),
 }
 
 /// Runs until it is stopped or dropped.
@@ -90,6 +100,10 @@ pub struct Emulator {
 pub async fn start(options: Options) -> Result<Emulator, StartError> {
     let tls = certificate(&options)?;
     let broker = Arc::new(Broker::new(options.config, options.clock));
+    if let Some(folder) = &options.data {
+        let (journal, records) = Journal::open(folder)?;
+        broker.keep(journal, records);
+    }
     let server = Server { broker: broker.clone(), faults: options.faults.clone(), idle_time_out: options.idle_time_out };
     let server = Arc::new(server);
     let mut tasks = JoinSet::new();
@@ -181,8 +195,17 @@ impl Emulator {
         self.broker.counts(&Address::parse(entity))
     }
 
-    /// Connections are dropped, and the ports are free when it returns.
+    /// Connections are dropped. When it returns, the ports are free, and what was to be kept is on disk.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
+        // Connections were told to end with the tasks that had accepted them; the last one closes the journal.
+        let ended = async {
+            while Arc::strong_count(&self.broker) > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        if time::timeout(FAREWELL, ended).await.is_err() {
+            tracing::warn!("Connections are still there after the stop");
+        }
     }
 }

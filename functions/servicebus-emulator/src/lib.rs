@@ -8,6 +8,7 @@ pub mod config;
 mod emulator;
 mod faults;
 pub mod filter;
+pub mod journal;
 mod listen;
 mod server;
 pub mod transport;

@@ -31,6 +31,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
                     address
                 });
             }
+            "--data" => options.data = Some(value()?.into()),
             "--tls-port" => {
                 let port: u16 = value()?.parse().map_err(|_| "--tls-port is a number from 0 to 65535")?;
                 options.amqp_tls = Some((Ipv4Addr::LOCALHOST, port).into());
@@ -49,7 +50,21 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     }
     let emulator = start(options).await?;
     writeln!(io::stdout(), "{}", emulator.connection_string())?;
-    tokio::signal::ctrl_c().await?;
+    asked_to_end().await?;
     emulator.stop().await;
     Ok(())
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn asked_to_end() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }

@@ -51,7 +51,11 @@ impl Namespace for Broker {
     fn create_subscription(&self, topic: &str, subscription: SubscriptionConfig) -> Result<(), Refusal> {
         let name = subscription.name.clone();
         let found = self.topic_named(topic).ok_or_else(|| Refusal::NotFound(topic.to_owned()))?;
-        if found.add(subscription, self.now()) { Ok(()) } else { Err(Refusal::Exists(name)) }
+        if !found.add(subscription, self.now()) {
+            return Err(Refusal::Exists(name));
+        }
+        self.watch_new();
+        Ok(())
     }
 
     fn update_queue(&self, queue: QueueConfig) -> Result<(), Refusal> {
@@ -119,6 +123,25 @@ impl Broker {
         }
     }
 
+    /// Every place for messages, those of topics and dead letters too.
+    pub(super) fn all_queues(&self) -> Vec<Arc<Queue>> {
+        let main = self.nodes().into_iter().flat_map(|node| match node {
+            Node::Queue(queue) => vec![queue],
+            Node::Topic(topic) => {
+                let below = topic.subscriptions().into_iter().map(|subscription| subscription.queue.clone());
+                below.chain([topic.stage.clone()]).collect()
+            }
+        });
+        main.flat_map(|queue| queue.family().collect::<Vec<_>>()).collect()
+    }
+
+    /// What is made at run time is kept like the rest.
+    fn watch_new(&self) {
+        if self.is_kept() {
+            self.all_queues().iter().for_each(|queue| queue.watch(self));
+        }
+    }
+
     fn nodes(&self) -> Vec<Node> {
         self.nodes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
@@ -171,12 +194,11 @@ impl Broker {
 
     fn add_node(&self, name: &str, node: Node) -> bool {
         match self.nodes.write().unwrap_or_else(PoisonError::into_inner).entry(name.to_lowercase()) {
-            Entry::Vacant(place) => {
-                place.insert(node);
-                true
-            }
-            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => drop(place.insert(node)),
+            Entry::Occupied(_) => return false,
         }
+        self.watch_new();
+        true
     }
 
     /// Deletes an entity with its messages; its links are detached as soon as they want something. False if there is none.

@@ -3,9 +3,11 @@
 mod address;
 mod admin;
 mod alarms;
+mod changes;
 mod draft;
 mod duplicates;
 mod entry;
+mod keep;
 mod mailbox;
 mod queue;
 mod receive;
@@ -21,6 +23,7 @@ use crate::{
 };
 use alarms::Alarms;
 use entry::{SCHEDULED_TIME, disown};
+use keep::Keeper;
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock, atomic::Ordering},
@@ -51,13 +54,14 @@ pub(crate) enum Node {
 pub(crate) struct Broker {
     pub(crate) clock: Arc<dyn Clock>,
     alarms: Alarms,
+    keeper: Keeper,
     /// By name in lower case.
     nodes: RwLock<BTreeMap<String, Node>>,
 }
 
 impl Broker {
     pub(crate) fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
-        let broker = Self { clock, alarms: Alarms::default(), nodes: RwLock::default() };
+        let broker = Self { clock, alarms: Alarms::default(), keeper: Keeper::default(), nodes: RwLock::default() };
         for queue in config.queues {
             broker.add_queue(queue);
         }

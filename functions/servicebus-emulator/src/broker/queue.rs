@@ -1,7 +1,8 @@
 //! A queue, a subscription's queue, a dead-letter queue, or the stage where a topic keeps scheduled messages.
 
 use super::{
-    Broker,
+    Address, Broker,
+    changes::{Change, Kept},
     duplicates::Duplicates,
     entry::{Delivery, Message, with_source},
     mailbox::Waiter,
@@ -21,6 +22,8 @@ use uuid::Uuid;
 pub(crate) struct Queue {
     /// As its creator wrote it, with `/$DeadLetterQueue` at the end of one.
     pub(crate) path: Arc<str>,
+    /// The path in lower case, the same for every way to write it.
+    pub(super) key: String,
     properties: RwLock<Arc<EntityProperties>>,
     /// None for a dead-letter queue itself.
     pub(crate) dead: Option<Arc<Queue>>,
@@ -63,6 +66,7 @@ impl Queue {
         let (state, duplicates) = (Mutex::new(state), Mutex::default());
         Arc::new(Self {
             path: path.into(),
+            key: Address::parse(path).key(),
             properties: RwLock::new(properties.into()),
             dead,
             transfer_dead,
@@ -109,12 +113,38 @@ impl Queue {
             state.alarm = Some(due);
             broker.alarms.set(due, self);
         }
+        // In the order in which they happened, so before anybody else can make more.
+        broker.record(self, state.changes());
         let effects = std::mem::take(&mut state.effects);
         drop(state);
+        let left: Vec<_> = effects.iter().map(|effect| Change::Remove { sequence: effect.sequence() }).collect();
         for effect in effects {
             self.follow(broker, effect);
         }
+        // A crash before this leaves a message in two places, and never in none.
+        broker.record(self, left);
         result
+    }
+
+    pub(super) fn watch(self: &Arc<Self>, broker: &Broker) {
+        self.with(broker, |state, _| state.watch());
+    }
+
+    pub(super) fn restore(self: &Arc<Self>, broker: &Broker, sequence: i64, kept: Kept) {
+        self.with(broker, |state, now| state.restore(sequence, kept, now));
+    }
+
+    pub(super) fn restore_session(self: &Arc<Self>, broker: &Broker, name: &str, value: Option<Vec<u8>>) {
+        self.with(broker, |state, _| state.restore_session(name, value));
+    }
+
+    pub(super) fn restore_counter(self: &Arc<Self>, broker: &Broker, last: i64) {
+        self.with(broker, |state, _| state.last_sequence = last.max(state.last_sequence));
+    }
+
+    /// The queue and those below it.
+    pub(super) fn family(self: &Arc<Self>) -> impl Iterator<Item = Arc<Self>> {
+        [Some(self.clone()), self.dead.clone(), self.transfer_dead.clone()].into_iter().flatten()
     }
 
     /// Called when an alarm rings.
@@ -124,7 +154,7 @@ impl Queue {
 
     fn follow(self: &Arc<Self>, broker: &Broker, effect: Effect) {
         match effect {
-            Effect::DeadLetter { message, enqueued_sequence, delivery_count } => {
+            Effect::DeadLetter { message, enqueued_sequence, delivery_count, .. } => {
                 if let Some(target) = &self.properties().forward_dead_lettered_messages_to
                     && broker.forward(target, &with_source(&message, &self.path), 1).is_ok()
                 {
@@ -264,5 +294,6 @@ impl Queue {
             state.deleted = true;
             state.waiters.drain(..).chain(state.session_waiters.drain(..)).for_each(|waiter| waiter.wake());
         });
+        self.family().for_each(|queue| broker.record_dropped(&queue));
     }
 }

@@ -1,6 +1,7 @@
 //! Taking messages, settling them, and keeping their locks.
 
 use super::{
+    changes::Touch,
     entry::{Delivery, Place, with_properties},
     mailbox::Waiter,
     refusal::Refusal,
@@ -119,26 +120,26 @@ impl State {
             self.bytes -= entry.size();
             entry.message = with_properties(&entry.message, properties);
             self.bytes += entry.size();
+            self.touch(sequence, Touch::Whole);
         }
     }
 
     fn defer(&mut self, sequence: i64) {
         let Some(entry) = self.entries.get_mut(&sequence) else { return };
         let Place::Locked { token, until, .. } = entry.place else { return };
-        entry.place = Place::Deferred;
         let session = entry.session().map(str::to_owned);
         self.unlock(sequence, token, until, session.as_deref());
+        self.set_deferred(sequence);
     }
 
     pub(super) fn release(&mut self, sequence: i64, now: i64) {
         let Some(entry) = self.entries.get_mut(&sequence) else { return };
         let Place::Locked { token, until, deferred } = entry.place else { return };
         let session = entry.session().map(str::to_owned);
-        if deferred {
-            entry.place = Place::Deferred;
-        }
         self.unlock(sequence, token, until, session.as_deref());
-        if !deferred {
+        if deferred {
+            self.set_deferred(sequence);
+        } else {
             self.make_ready(sequence, now);
         }
     }

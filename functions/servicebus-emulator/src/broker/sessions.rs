@@ -192,6 +192,7 @@ impl State {
             return Err(Refusal::SessionLockLost);
         }
         session.state = state;
+        self.touch_session(name);
         Ok(())
     }
 

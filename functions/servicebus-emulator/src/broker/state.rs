@@ -2,6 +2,7 @@
 //! time will do, in order of when. Every step costs O(log n).
 
 use super::{
+    changes::{Touch, Touched},
     entry::{Delivery, Entry, Message, Place, with_properties},
     mailbox::Waiter,
     refusal::Refusal,
@@ -53,6 +54,7 @@ pub(super) enum Timer {
 #[derive(Debug)]
 pub(super) enum Effect {
     DeadLetter {
+        sequence: i64,
         message: Arc<Message>,
         enqueued_sequence: i64,
         delivery_count: u32,
@@ -62,6 +64,15 @@ pub(super) enum Effect {
         message: Arc<Message>,
         sequence: i64,
     },
+}
+
+impl Effect {
+    /// The number that the message had in the queue that it leaves.
+    pub(super) fn sequence(&self) -> i64 {
+        match self {
+            Self::DeadLetter { sequence, .. } | Self::Activate { sequence, .. } => *sequence,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -85,6 +96,8 @@ pub(super) struct State {
     /// The earliest alarm that is set for this queue.
     pub(super) alarm: Option<i64>,
     pub(super) deleted: bool,
+    /// None if nobody wants to know.
+    pub(super) touched: Option<Touched>,
 }
 
 impl State {
@@ -106,6 +119,7 @@ impl State {
             bytes: 0,
             alarm: None,
             deleted: false,
+            touched: None,
         }
     }
 
@@ -167,6 +181,7 @@ impl State {
             self.scheduled += 1;
             self.timers.insert((due, Timer::Schedule(sequence)));
         }
+        self.touch(sequence, Touch::Whole);
         let is_ready = entry.place == Place::Ready;
         self.entries.insert(sequence, entry);
         if is_ready {
@@ -177,6 +192,7 @@ impl State {
     /// Takes a message out for good, with all that is remembered about it.
     pub(super) fn remove(&mut self, sequence: i64) -> Option<Entry> {
         let entry = self.entries.remove(&sequence)?;
+        self.touch(sequence, Touch::Whole);
         self.bytes -= entry.size();
         if entry.expires < i64::MAX {
             self.timers.remove(&(entry.expires, Timer::Expiry(sequence)));
@@ -250,7 +266,7 @@ impl State {
         }
         let message = with_properties(&entry.message, &added);
         let Entry { enqueued_sequence, delivery_count, .. } = entry;
-        self.effects.push(Effect::DeadLetter { message, enqueued_sequence, delivery_count });
+        self.effects.push(Effect::DeadLetter { sequence, message, enqueued_sequence, delivery_count });
     }
 
     /// Does all that is due at `now`.
@@ -275,19 +291,25 @@ impl State {
         let Some(entry) = self.entries.get_mut(&sequence) else { return };
         let Place::Locked { token, until, deferred } = entry.place else { return };
         entry.delivery_count += 1;
+        let delivery_count = entry.delivery_count;
         let session = entry.session().map(str::to_owned);
-        let worn_out = self.limits.max_delivery_count.is_some_and(|most| entry.delivery_count >= most);
-        if worn_out {
-            let most = entry.delivery_count;
-            let description = format!("Message could not be consumed after {most} delivery attempts.");
+        self.touch(sequence, Touch::Mark);
+        if self.limits.max_delivery_count.is_some_and(|most| delivery_count >= most) {
+            let description = format!("Message could not be consumed after {delivery_count} delivery attempts.");
             return self.dead_letter(sequence, "MaxDeliveryCountExceeded", &description, &[]);
         }
-        if deferred {
-            entry.place = Place::Deferred;
-        }
         self.unlock(sequence, token, until, session.as_deref());
-        if !deferred {
+        if deferred {
+            self.set_deferred(sequence);
+        } else {
             self.make_ready(sequence, now);
+        }
+    }
+
+    pub(super) fn set_deferred(&mut self, sequence: i64) {
+        if let Some(entry) = self.entries.get_mut(&sequence) {
+            entry.place = Place::Deferred;
+            self.touch(sequence, Touch::Mark);
         }
     }
 

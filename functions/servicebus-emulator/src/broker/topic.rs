@@ -95,9 +95,10 @@ impl Subscription {
 
     pub(super) fn update_rule(&self, rule: RuleConfig) -> Result<(), Refusal> {
         let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
-        let known = rules.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&rule.name));
-        let missing = Refusal::NotFound(rule.name.clone());
-        *known.ok_or(missing)? = rule;
+        match rules.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&rule.name)) {
+            Some(known) => *known = rule,
+            None => return Err(Refusal::NotFound(rule.name)),
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@ pub mod limits {
     pub const SUBSCRIPTIONS: usize = 50;
     /// Rules with a correlation filter, of all subscriptions of a topic.
     pub const CORRELATION_RULES: usize = 1_000;
-    /// Rules with an SQL filter, of one subscription.
+    /// Rules with an SQL filter. The documents don't say of what; taken as of one subscription.
     pub const SQL_RULES: usize = 20;
     /// Characters.
     pub const ENTITY_NAME: usize = 260;

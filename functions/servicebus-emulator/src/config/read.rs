@@ -60,21 +60,23 @@ fn namespace(at: &At<'_>) -> Result<Config> {
     if name.text()? != NAMESPACE {
         return Err(name.wrong(format!("must be {NAMESPACE}, not {:?}", name.text()?)));
     }
-    let (queues, topics) = (at.required("Queues")?, at.required("Topics")?);
+    // The schema asks for both lists; Microsoft's emulator takes files without one.
+    let list = |name| at.get(name)?.map_or(Ok(Vec::new()), |list| list.items());
+    let (queues, topics) = (list("Queues")?, list("Topics")?);
     let mut names = HashSet::new();
     let config = Config {
         namespace: NAMESPACE.into(),
-        queues: queues.items()?.iter().map(|at| queue(at, &mut names)).collect::<Result<_>>()?,
-        topics: topics.items()?.iter().map(|at| topic(at, &mut names)).collect::<Result<_>>()?,
+        queues: queues.iter().map(|at| queue(at, &mut names)).collect::<Result<_>>()?,
+        topics: topics.iter().map(|at| topic(at, &mut names)).collect::<Result<_>>()?,
     };
     let count = config.queues.len() + config.topics.len();
     if count > limits::ENTITIES {
         return Err(at.wrong(format!("may have {} queues and topics, not {count}", limits::ENTITIES)));
     }
-    for at in queues.items()? {
-        forwards(&at, at.required("Name")?.text()?, &names)?;
+    for at in &queues {
+        forwards(at, at.required("Name")?.text()?, &names)?;
     }
-    for topic in topics.items()? {
+    for topic in &topics {
         for at in topic.required("Subscriptions")?.items()? {
             forwards(&at, topic.required("Name")?.text()?, &names)?;
         }

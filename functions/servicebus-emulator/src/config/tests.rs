@@ -66,6 +66,15 @@ fn what_is_not_said_has_the_documented_defaults() {
 }
 
 #[test]
+fn a_list_may_be_missing_and_what_is_not_known_has_no_effect() {
+    let namespace = r#"{"Name": "sbemulatorns", "Properties": {"MaxAllowedConnections": 100},
+        "Queues": [{"Name": "q", "Properties": {"MaxSizeInMegabytes": 256, "LockDuration": null}}]}"#;
+    let config = Config::parse(&format!(r#"{{"UserConfig": {{"Namespaces": [{namespace}], "Logging": {{"Type": "File"}}}}}}"#)).unwrap();
+    assert_eq!((config.queues.len(), config.topics.len()), (1, 0));
+    assert_eq!(config.queues[0].properties.lock_duration, Duration::from_mins(1));
+}
+
+#[test]
 fn without_a_file_there_is_the_topic_of_this_project() {
     let config = Config::default();
     assert_eq!((config.namespace.as_str(), config.queues.len(), config.topics.len()), ("sbemulatorns", 0, 1));
@@ -126,7 +135,7 @@ fn what_is_missing_or_of_another_kind_is_named_by_its_path() {
     assert_eq!(complaint("File,Console", "File,Syslog"), "UserConfig.Logging.Type: must be File, Console or File,Console");
     assert_eq!(complaint("\"Namespaces\"", "\"Spaces\""), "UserConfig.Namespaces: is missing");
     assert_eq!(complaint("\"sbemulatorns\"", "\"mine\""), "UserConfig.Namespaces[0].Name: must be sbemulatorns, not \"mine\"");
-    assert_eq!(complaint("\"Queues\"", "\"Lines\""), "UserConfig.Namespaces[0].Queues: is missing");
+    assert_eq!(complaint("\"Queues\": [", "\"Queues\": 1, \"Old\": ["), "UserConfig.Namespaces[0].Queues: must be an array, not a number");
     assert_eq!(complaint("\"Subscriptions\"", "\"Readers\""), "UserConfig.Namespaces[0].Topics[0].Subscriptions: is missing");
     let empty = r#"{"UserConfig": {"Namespaces": [], "Logging": {"Type": "File"}}}"#;
     assert_eq!(Config::parse(empty).unwrap_err().to_string(), "UserConfig.Namespaces: must have exactly one namespace, not 0");

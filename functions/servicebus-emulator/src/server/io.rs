@@ -1,7 +1,7 @@
 //! Bytes in and bytes out. Reading goes on while writing waits, so that two full pipes can't hold each other up.
 
 use super::{Server, connection::Connection, output::HIGH_WATER};
-use crate::{amqp::Error, broker::Mailbox};
+use crate::{amqp::Error, broker::Mailbox, journal::Ticket};
 use std::{collections::VecDeque, future, io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -12,10 +12,18 @@ const READ: usize = 64 * 1024;
 /// How long the last words of a connection may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Chunks with the moment from which they may be written.
-#[derive(Debug, Default)]
+/// Bytes with the moment from which they may be written, and with what must be on disk before.
+#[derive(Debug)]
+struct Chunk {
+    due: Instant,
+    after: Option<Ticket>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
 struct Outgoing {
-    chunks: VecDeque<(Instant, Vec<u8>)>,
+    server: Arc<Server>,
+    chunks: VecDeque<Chunk>,
     written: usize,
     bytes: usize,
     /// Bytes that the stream may still hold.
@@ -23,33 +31,42 @@ struct Outgoing {
 }
 
 impl Outgoing {
+    fn new(server: Arc<Server>) -> Self {
+        Self { server, chunks: VecDeque::new(), written: 0, bytes: 0, unflushed: false }
+    }
+
     fn push(&mut self, out: &mut Vec<u8>, delay: Duration) {
         if !out.is_empty() {
             self.bytes += out.len();
-            self.chunks.push_back((Instant::now() + delay, std::mem::take(out)));
+            let (due, after) = (Instant::now() + delay, self.server.broker.ticket());
+            self.chunks.push_back(Chunk { due, after, bytes: std::mem::take(out) });
         }
     }
 
     /// Writes some, when there is something and its time has come. Safe to cancel.
     async fn write(&mut self, stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        let Some((at, chunk)) = self.chunks.front() else {
+        let Some(Chunk { due, after, bytes }) = self.chunks.front_mut() else {
             if self.unflushed {
                 stream.flush().await?;
                 self.unflushed = false;
             }
             return future::pending().await;
         };
-        if *at > Instant::now() {
-            time::sleep_until(*at).await;
+        if *due > Instant::now() {
+            time::sleep_until(*due).await;
         }
-        let count = stream.write(&chunk[self.written..]).await?;
+        if let Some(ticket) = *after {
+            self.server.broker.durable(ticket).await.map_err(io::Error::other)?;
+            *after = None;
+        }
+        let count = stream.write(&bytes[self.written..]).await?;
         if count == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
         self.unflushed = true;
         self.bytes -= count;
         self.written += count;
-        if self.written == chunk.len() {
+        if self.written == bytes.len() {
             self.chunks.pop_front();
             self.written = 0;
         }
@@ -80,7 +97,7 @@ async fn run(stream: impl AsyncRead + AsyncWrite + Unpin + Send, connection: &mu
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mailbox = connection.context.mailbox.clone();
     let idle_time_out = connection.context.server.idle_time_out;
-    let mut outgoing = Outgoing::default();
+    let mut outgoing = Outgoing::new(connection.context.server.clone());
     let mut input: Vec<u8> = Vec::with_capacity(READ);
     let (mut heard, mut said) = (Instant::now(), Instant::now());
     loop {

@@ -8,7 +8,7 @@ use servicebus_emulator::amqp::{
 };
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time,
 };
@@ -75,9 +75,13 @@ pub(crate) fn message(text: &str) -> Message {
     Message::of_data(Properties { message_id: Some(text.into()), ..Properties::default() }, &[], text.as_bytes())
 }
 
-#[derive(Debug)]
+/// Bytes both ways.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
+
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     input: Vec<u8>,
     /// Arrived and not asked for yet.
     waiting: VecDeque<Arrived>,
@@ -93,7 +97,11 @@ impl Client {
     }
 
     pub(crate) async fn connect_with(address: SocketAddr, open: Open, window: u32) -> Self {
-        let mut client = Self::greet(address).await;
+        Self::greet(address).await.begin(open, window).await
+    }
+
+    async fn begin(self, open: Open, window: u32) -> Self {
+        let mut client = self;
         client.send(&Performative::Open(open), &[]).await;
         let begin = Begin { remote_channel: None, next_outgoing_id: 0, incoming_window: window, outgoing_window: 5000, handle_max: None };
         client.send(&Performative::Begin(begin), &[]).await;
@@ -105,8 +113,18 @@ impl Client {
 
     /// Up to the AMQP header, without open.
     pub(crate) async fn greet(address: SocketAddr) -> Self {
-        let mut stream = TcpStream::connect(address).await.unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::greet_over(Box::new(stream)).await
+    }
+
+    /// Connected over any stream, with a session on channel 0.
+    pub(crate) async fn connect_over(stream: Box<dyn Stream>) -> Self {
+        let client = Self::greet_over(stream).await;
+        client.begin(Open { container_id: "test".into(), ..Open::default() }, 1_000_000).await
+    }
+
+    async fn greet_over(mut stream: Box<dyn Stream>) -> Self {
         stream.write_all(&SASL_HEADER).await.unwrap();
         let mut out = Vec::new();
         frame::write(&mut out, Kind::Sasl, 0, |out| Sasl::Init { mechanism: "ANONYMOUS".into() }.encode(out));

@@ -1,7 +1,7 @@
 //! Messages on their way in and out: batches, sizes, fan-out, schedules' annotations and ids.
 
 use crate::{
-    client::{Client, body, message},
+    client::{Client, Delivery, body, message},
     support::World,
 };
 use servicebus_emulator::amqp::{DeliveryState, Message, Properties, Role, Value, message::BATCH_FORMAT};
@@ -29,7 +29,7 @@ async fn a_batch_is_unpacked_in_order() {
     let batch: Vec<_> = (0..100).map(|number| message(&number.to_string())).collect();
     publish_batch(&mut client, sender, &batch).await;
     let link = client.receiver("q").await;
-    let texts: Vec<_> = client.drain(link, 0, 100).await.iter().map(super::client::Delivery::text).collect();
+    let texts: Vec<_> = client.drain(link, 0, 100).await.iter().map(Delivery::text).collect();
     assert_eq!(texts, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
 }
 

@@ -224,7 +224,7 @@ async fn an_unattached_handle_ends_the_session() {
 
 #[tokio::test]
 async fn a_silent_peer_is_kept_alive_and_a_dead_one_is_let_go() {
-    let world = World::of(Options { idle_time_out: Duration::from_millis(400), ..Options::default() }).await;
+    let world = World::of(Options { idle_time_out: Duration::from_millis(400), admin: None, ..Options::default() }).await;
     let mut client = Client::greet(world.emulator.amqp_address().unwrap()).await;
     client.send(&Performative::Open(Open { container_id: "idle".into(), idle_time_out: Some(300), ..Open::default() }), &[]).await;
     let Arrived::Open(open) = client.next().await else { panic!("open comes first") };

@@ -18,7 +18,7 @@ impl World {
     pub(crate) async fn with(add: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { queues: vec![queue("q", |_| {})], topics: vec![topic("t", &["a", "b"])], ..Config::default() };
         add(&mut config);
-        Self::of(Options { config, ..Options::default() }).await
+        Self::of(Options { config, admin: None, ..Options::default() }).await
     }
 
     pub(crate) async fn start() -> Self {
@@ -28,7 +28,7 @@ impl World {
     pub(crate) async fn of(options: Options) -> Self {
         let clock = Arc::new(ManualClock::default());
         let amqp = Some((Ipv4Addr::LOCALHOST, 0).into());
-        let options = Options { amqp, admin: None, clock: clock.clone(), ..options };
+        let options = Options { amqp, clock: clock.clone(), ..options };
         Self { emulator: start(options).await.unwrap(), clock }
     }
 
