@@ -45,7 +45,7 @@ enum Command {
     Worker,
     /// Brings the database's schema up to what this binary needs
     Migrate,
-    /// A Service Bus emulator alone, in memory, for `func start` and other processes
+    /// A Service Bus emulator alone, for `func start` and other processes
     #[cfg(feature = "dev")]
     Emulator(commands::emulator::Arguments),
     /// Looks at the messages that were put aside, hands them to Notify again, or removes them

@@ -20,6 +20,9 @@ pub struct Arguments {
     /// Administration over HTTP
     #[arg(long, default_value_t = 5300)]
     admin_port: u16,
+    /// Where messages are kept over a restart; without it they are in memory alone
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -35,6 +38,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         config,
         amqp: Some((Ipv4Addr::LOCALHOST, arguments.port).into()),
         admin: Some((Ipv4Addr::LOCALHOST, arguments.admin_port).into()),
+        data: arguments.data,
         ..Options::default()
     };
     let emulator = servicebus_emulator::start(options).await?;
