@@ -5,6 +5,7 @@ use super::{
     serve::{Process, Signals},
 };
 use crate::{
+    app::App,
     bus::service_bus::{ConnectionString, Login, Settings},
     clock::{Clock, SystemClock},
     config::{Config, Role},
@@ -17,6 +18,7 @@ use std::{
     fs::{self, File, TryLockError},
     net::Ipv4Addr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 pub async fn run(port: u16, data: PathBuf) -> anyhow::Result<()> {
@@ -30,8 +32,7 @@ pub async fn run(port: u16, data: PathBuf) -> anyhow::Result<()> {
     let listener = process.listener().await?;
     process.app.store.migrate(SystemClock.now()).await?;
     if broker.is_some() {
-        // It is empty: what was published before and not received is known to the outbox alone.
-        sweep::hand_over(&process.app, process.app.now()).await?;
+        take_up(&process.app);
     }
     banner(listener.local_addr()?.port(), &data);
     let served = process.serve(listener, signals).await;
@@ -53,6 +54,16 @@ async fn broker(config: &mut Config) -> anyhow::Result<Emulator> {
     let login = Login::ConnectionString(ConnectionString::parse(&broker.connection_string())?);
     config.bus = Some(Settings::new(login, config.topic.as_str(), config.subscription.as_str()));
     Ok(broker)
+}
+
+/// The broker is empty: what was published before and not received is known to the outbox alone.
+fn take_up(app: &Arc<App>) {
+    let (here, before) = (Arc::clone(app), app.now());
+    app.background.spawn(async move {
+        if let Err(error) = sweep::hand_over(&here, before).await {
+            tracing::warn!(%error, "what was published before and not received waits for the sweep");
+        }
+    });
 }
 
 /// Two of us on one folder would each have a bus that the other does not see.

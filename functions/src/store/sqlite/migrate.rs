@@ -6,7 +6,7 @@ use super::{
 };
 use crate::domain::timestamp::Timestamp;
 use sqlx::{Connection, Row, SqliteConnection, migrate::Migrator};
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 /// Embedded and checksummed at compile time.
 static MIGRATIONS: Migrator = sqlx::migrate!("functions/src/store/migrations/sqlite");
@@ -27,15 +27,16 @@ pub(super) async fn run(path: &Path, now: Timestamp) -> Result<Vec<String>> {
     .execute(&mut *transaction)
     .await
     .map_err(|error| fault(&error))?;
+    let known: HashMap<i64, Vec<u8>> = sqlx::query_as("SELECT version, checksum FROM schema_migrations")
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(|error| fault(&error))?
+        .into_iter()
+        .collect();
     let mut applied = Vec::new();
     for migration in MIGRATIONS.iter() {
-        let known: Option<Vec<u8>> = sqlx::query_scalar("SELECT checksum FROM schema_migrations WHERE version = ?")
-            .bind(migration.version)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(|error| fault(&error))?;
-        match known {
-            Some(checksum) if checksum == *migration.checksum => continue,
+        match known.get(&migration.version) {
+            Some(checksum) if *checksum == *migration.checksum => continue,
             Some(_) => {
                 return Err(broken(format_args!("migration {} of the database differs from the one in this binary", migration.version)));
             }
