@@ -66,7 +66,25 @@ fn what_is_not_said_has_the_documented_defaults() {
 }
 
 #[test]
-fn a_list_may_be_missing_and_what_is_not_known_has_no_effect() {
+fn a_namespace_may_be_without_queues_without_topics_or_without_both() {
+    let queues = r#", "Queues": [{"Name": "q"}]"#;
+    let topics = r#", "Topics": [{"Name": "t", "Subscriptions": [{"Name": "s"}]}]"#;
+    for (lists, counts) in [
+        (topics.to_owned(), (0, 1)),
+        (queues.to_owned(), (1, 0)),
+        (String::new(), (0, 0)),
+        (format!(r#"{topics}, "Queues": null"#), (0, 1)),
+        (format!(r#"{queues}, "Topics": []"#), (1, 0)),
+    ] {
+        let namespace = format!(r#"{{"Name": "sbemulatorns"{lists}}}"#);
+        let config =
+            Config::parse(&format!(r#"{{"UserConfig": {{"Namespaces": [{namespace}], "Logging": {{"Type": "File"}}}}}}"#)).unwrap();
+        assert_eq!((config.queues.len(), config.topics.len()), counts, "{lists}");
+    }
+}
+
+#[test]
+fn what_is_not_known_has_no_effect() {
     let namespace = r#"{"Name": "sbemulatorns", "Properties": {"MaxAllowedConnections": 100},
         "Queues": [{"Name": "q", "Properties": {"MaxSizeInMegabytes": 256, "LockDuration": null}}]}"#;
     let config = Config::parse(&format!(r#"{{"UserConfig": {{"Namespaces": [{namespace}], "Logging": {{"Type": "File"}}}}}}"#)).unwrap();

@@ -31,9 +31,23 @@ pub(super) fn frame(records: &[Record]) -> Result<Vec<u8>, JournalError> {
 /// What is still there. The file is left as it is, and copied if something at its end doesn't count.
 pub(super) fn read(folder: &Path) -> Result<Vec<Record>, JournalError> {
     let path = folder.join(NAME);
+    let mut live = Live::default();
+    let (good, size) = each(folder, |record| live.apply(record))?;
+    if good < size {
+        let damaged = folder.join(DAMAGED);
+        fs::copy(&path, &damaged).map_err(JournalError::io(&damaged))?;
+        tracing::warn!(journal = %path.display(), bytes = size - good, copy = %damaged.display(),
+            "The journal's end is unfinished or damaged and doesn't count; a copy of the whole is kept");
+    }
+    Ok(live.into_records())
+}
+
+/// Every record from the beginning; how many bytes of the file count, and how many it has.
+pub(super) fn each(folder: &Path, mut see: impl FnMut(Record)) -> Result<(u64, u64), JournalError> {
+    let path = folder.join(NAME);
     let file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, 0)),
         Err(error) => return Err(JournalError::io(&path)(error)),
     };
     let size = file.metadata().map_err(JournalError::io(&path))?.len();
@@ -43,22 +57,13 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Record>, JournalError> {
     if magic != MAGIC {
         return Err(JournalError::Foreign(path));
     }
-    let mut live = Live::default();
     let mut good = MAGIC.len() as u64;
     while let Some(payload) = next(&mut file).map_err(JournalError::io(&path))? {
         let records: Vec<Record> = postcard::from_bytes(&payload).map_err(|_| JournalError::Foreign(path.clone()))?;
-        for record in records {
-            live.apply(record);
-        }
+        records.into_iter().for_each(&mut see);
         good += 8 + payload.len() as u64;
     }
-    if good < size {
-        let damaged = folder.join(DAMAGED);
-        fs::copy(&path, &damaged).map_err(JournalError::io(&damaged))?;
-        tracing::warn!(journal = %path.display(), bytes = size - good, copy = %damaged.display(),
-            "The journal's end is unfinished or damaged and doesn't count; a copy of the whole is kept");
-    }
-    Ok(live.into_records())
+    Ok((good, size))
 }
 
 /// The records of the next frame, or `None` at the end and at what is no frame. A length of zero is none either: file systems

@@ -41,6 +41,14 @@ impl JournalError {
     }
 }
 
+/// Every record since the journal was opened last, in the order in which things happened: what became of each message, as the
+/// broker knows it. The journal may be in use.
+pub fn history(folder: &Path) -> Result<Vec<Record>, JournalError> {
+    let mut records = Vec::new();
+    file::each(folder, |record| records.push(record))?;
+    Ok(records)
+}
+
 #[derive(Debug)]
 pub struct Journal {
     writer: Writer,

@@ -30,6 +30,19 @@ fn reopen(folder: &Path) -> Vec<Record> {
     Journal::open(folder).unwrap().1
 }
 
+#[tokio::test]
+async fn the_history_tells_of_what_has_left_too_while_the_journal_is_in_use() {
+    let folder = TempDir::new().unwrap();
+    let (journal, _) = Journal::open(folder.path()).unwrap();
+    let records = [stored("orders", 1), Record::Removed { entity: "orders".into(), sequence: 1 }, stored("orders", 2)];
+    journal.append(&records[..1]).unwrap();
+    journal.durable(journal.append(&records[1..]).unwrap()).await.unwrap();
+    assert_eq!(super::history(folder.path()).unwrap(), records);
+    drop(journal);
+    let last = reopen(folder.path());
+    assert_eq!(super::history(folder.path()).unwrap(), last, "what an earlier process saw leave is not in it");
+}
+
 #[test]
 fn what_was_appended_is_there_after_a_restart() {
     let folder = TempDir::new().unwrap();
