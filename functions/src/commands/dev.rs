@@ -16,7 +16,7 @@ use anyhow::{Context, bail};
 use servicebus_emulator::{Emulator, Options};
 use std::{
     fs::{self, File, TryLockError},
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -34,7 +34,7 @@ pub async fn run(port: u16, data: PathBuf) -> anyhow::Result<()> {
     if broker.is_some() {
         take_up(&process.app);
     }
-    banner(listener.local_addr()?.port(), &data);
+    banner(listener.local_addr()?.port(), broker.as_ref().and_then(Emulator::amqp_address), &data);
     let served = process.serve(listener, signals).await;
     if let Some(broker) = broker {
         broker.stop().await;
@@ -78,13 +78,16 @@ fn lock(data: &Path) -> anyhow::Result<File> {
 }
 
 #[expect(clippy::print_stdout, reason = "the banner is for the person who typed the command, not for a log")]
-fn banner(port: u16, data: &Path) {
+fn banner(port: u16, bus: Option<SocketAddr>, data: &Path) {
+    let bus =
+        bus.map_or_else(|| "the one that ServiceBus names".to_owned(), |address| format!("sb://{address}, an emulator in this process"));
     println!(
         "orders listens on http://localhost:{port}
 
   docs      http://localhost:{port}/api/docs
   orders    http://localhost:{port}/api/orders
   data      {}
+  bus       {bus}
   try       curl -i localhost:{port}/api/orders -H 'Content-Type: application/json' -d \\
               '{{\"customerName\":\"Ada\",\"currency\":\"EUR\",\"lines\":[{{\"sku\":\"TEA-1\",\"quantity\":2,\"unitPrice\":1250}}]}}'
 ",

@@ -25,6 +25,7 @@ pub enum Taken {
 
 /// Takes one message in. An error means that the store stayed away: the message is needed again.
 pub async fn take(app: &Arc<App>, body: &[u8], message_id: Option<&str>, delivery_count: u32) -> Result<Taken> {
+    tracing::debug!(message = message_id, delivery_count, "takes a message in");
     let Err(reason) = again(app, body).await? else { return Ok(Taken::Accepted) };
     let message = RejectedMessage {
         message_id: message_id.map(str::to_owned),
