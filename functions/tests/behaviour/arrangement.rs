@@ -1,29 +1,34 @@
-//! The service on one of its hosts, ready to be called: the real binary, a migrated file, a key.
+//! The service on one of its hosts, ready to be called: the real binary, a migrated file, a key, a bus.
 
-use super::standalone::{self, Topic};
-use crate::support::{
-    functions_host::{
-        Framing, FunctionsHost, Generation, MAX_DELIVERY_COUNT_EXCEEDED, Options, Settings, Settled, Stage, functions::DataType,
-        message::Message, records::Source,
+use crate::{
+    service_bus::{self, Broker},
+    support::{
+        functions_host::{Framing, FunctionsHost, Generation, Options, Settings, Stage, functions::DataType, records::Source},
+        log::Log,
+        process::{self, Process},
     },
-    process::Process,
 };
 use orders::{
-    app::App,
-    bus,
-    commands::serve,
-    config::{Config, Role},
+    bus::service_bus::{Sender, ServiceBusClient},
+    store::{self, Store},
 };
-use serde_json::{Map, Value, json};
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
-use std::{fs, path::PathBuf, process::Command, sync::Arc};
+use servicebus_emulator::config::EntityProperties;
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::Arc,
+    time::Duration,
+};
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrangement {
-    /// `orders api`, and what `orders worker` does in a process of its own.
+    /// `orders api` and `orders worker`, and a broker between them.
     Standalone,
-    /// Under the stand-in of a host that does not know proxying.
+    /// `orders dev`, with the broker that it has in itself.
+    Dev,
+    /// Under the stand-in of a host that does not know proxying, whose messages come from a broker.
     Forwarding,
     Proxying,
 }
@@ -42,95 +47,107 @@ impl Default for Envelopes {
     }
 }
 
-/// What became of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
-    Completed,
-    DeadLettered(String),
-}
-
 pub struct Running {
     pub arrangement: Arrangement,
     pub base_url: String,
     pub http: reqwest::Client,
+    /// `None`: the service has one in itself.
+    pub broker: Option<Broker>,
+    /// Of somebody else who publishes on the topic and looks into the dead letters.
+    pub(super) client: ServiceBusClient,
+    pub(super) sender: Arc<Sender>,
+    pub(super) store: Arc<dyn Store>,
+    settings: Settings,
     folder: TempDir,
-    /// Another process, as it were, on the same file: it publishes, and alone it also receives.
-    worker: Arc<App>,
     side: Side,
 }
 
 enum Side {
-    Process { log: standalone::Log, topic: Arc<Topic> },
-    Host { host: FunctionsHost, _stage: Stage },
+    Processes {
+        api: Log,
+        /// With what it logged before it was killed.
+        worker: Mutex<(Option<Log>, Vec<String>)>,
+    },
+    Dev(Log),
+    Host {
+        host: FunctionsHost,
+        _stage: Stage,
+    },
 }
 
-/// What a host complains of because a behaviour is about it.
-const MEANT: [&str; 2] = ["signal: 9 (SIGKILL)", "'Transfer-Encoding: chunked' header can not be used"];
+/// What a host complains of because a behaviour is about it: the handler's death, and what it had been asked when it died.
+const MEANT: [&str; 4] = [
+    "signal: 9 (SIGKILL)",
+    "'Transfer-Encoding: chunked' header can not be used",
+    "An error occurred while sending the request",
+    "Connection refused",
+];
 
+/// For a host to which none is given.
 pub const NAMESPACE: &str = "contoso-orders.servicebus.windows.net";
 
 pub const KEY: &str = "the-key-of-these-tests-0123456789abcdef";
+
+/// How long the broker waits for a receiver that died.
+pub const LOCK: Duration = Duration::from_secs(2);
 
 impl Running {
     pub async fn start(arrangement: Arrangement, envelopes: Envelopes) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
-        let settings = Settings::from([
-            ("ORDERS_DATABASE", format!("sqlite:{}", path("orders.sqlite")).as_str()),
+        let mut settings = Settings::from([
             ("NOTIFY_CHANNELS", "file"),
-            ("NOTIFY_FILE", &path("told.jsonl")),
-            ("ORDERS_LISTEN", "127.0.0.1:0"),
+            ("NOTIFY_FILE", &path("told/told.jsonl")),
             ("ORDERS_KEYS", &format!("test={KEY}")),
-            ("ORDERS_RELAY", "off"),
-            ("UNRECEIVED_AFTER", "1s"),
+            ("ORDERS_LEASE", "4s"),
             ("SWEEP_MAX_SLEEP", "1s"),
             ("RUST_LOG", "info,orders=debug"),
         ]);
-        let migrated = Command::new(env!("CARGO_BIN_EXE_orders")).arg("migrate").env_clear().envs(settings.iter()).output().unwrap();
-        assert!(migrated.status.success(), "{migrated:?}");
-        let config = Config::read(&Role::Worker, |name| settings.get(name).map(str::to_owned)).unwrap();
-        let worker = serve::app(&config, None);
-        let (base_url, side) = match arrangement {
-            Arrangement::Standalone => {
-                let pairs: Vec<(&str, &str)> = settings.iter().collect();
-                let (log, address) = standalone::Log::of(Process::start(&["api"], &pairs)).await;
-                (format!("http://{address}"), Side::Process { log, topic: Topic::received_by(&worker) })
-            }
-            Arrangement::Forwarding => under(Generation::Forwarding, settings, envelopes).await,
-            Arrangement::Proxying => under(Generation::Proxying, settings, envelopes).await,
+        let (base_url, broker, bus, side) = if arrangement == Arrangement::Dev {
+            let (base_url, bus, log) = dev(folder.path(), &settings).await;
+            (base_url, None, bus, Side::Dev(log))
+        } else {
+            let broker = broker(&folder.path().join("bus")).await;
+            let bus = broker.emulator.connection_string();
+            settings.set("ORDERS_DATABASE", format!("sqlite:{}", path("orders.sqlite")));
+            settings.set("ServiceBus", bus.as_str());
+            migrate(&settings);
+            let (base_url, side) = match arrangement {
+                Arrangement::Standalone => alone(&settings).await,
+                Arrangement::Forwarding => under(Generation::Forwarding, settings.clone(), envelopes, &broker).await,
+                Arrangement::Dev | Arrangement::Proxying => under(Generation::Proxying, settings.clone(), envelopes, &broker).await,
+            };
+            (base_url, Some(broker), bus, side)
         };
+        let client = service_bus::client(service_bus::settings(&bus));
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { arrangement, base_url, http, folder, worker, side }
+        let store = store::open_sqlite(&folder.path().join("orders.sqlite"));
+        Self { arrangement, base_url, http, broker, sender: client.sender(), client, store, settings, folder, side }
+    }
+
+    /// Whether a Functions host stands around the binary.
+    pub fn is_hosted(&self) -> bool {
+        matches!(self.side, Side::Host { .. })
     }
 
     /// The value that belongs to this arrangement.
     pub fn by<T>(&self, standalone: T, forwarding: T, proxying: T) -> T {
         match self.arrangement {
-            Arrangement::Standalone => standalone,
+            Arrangement::Standalone | Arrangement::Dev => standalone,
             Arrangement::Forwarding => forwarding,
             Arrangement::Proxying => proxying,
         }
     }
 
-    /// Publishes what is due, and gives the messages that this made.
-    pub async fn publish(&self) -> Vec<bus::Message> {
-        standalone::publish(&self.worker).await
-    }
-
-    /// Puts a message into the subscription, and waits until it is settled.
-    pub async fn deliver(&self, message: bus::Message) -> Taken {
+    /// What those who handle messages have logged so far.
+    pub async fn log(&self) -> Vec<String> {
         match &self.side {
-            Side::Process { topic, .. } => topic.deliver(message).await,
-            Side::Host { host, .. } => {
-                let outcome = host.deliver("Notify", on_the_bus(message)).await;
-                match outcome.settled {
-                    Settled::Completed => Taken::Completed,
-                    Settled::DeadLettered { .. } => {
-                        panic!("{MAX_DELIVERY_COUNT_EXCEEDED}: {:?}", outcome.attempts.last())
-                    }
-                    Settled::Left => panic!("the host has stopped: {:#?}", host.complaints()),
-                }
+            Side::Processes { worker, .. } => {
+                let (log, before) = &*worker.lock().await;
+                before.iter().cloned().chain(log.iter().flat_map(Log::lines)).collect()
             }
+            Side::Dev(log) => log.lines(),
+            Side::Host { host, .. } => handler_lines(host),
         }
     }
 
@@ -141,77 +158,105 @@ impl Running {
         }
     }
 
-    /// SIGKILL, where a host starts the handler again; whether that was done.
+    /// SIGKILL to the process that handles messages, and the next one; `false` where that is the whole service.
     pub async fn kill(&self) -> bool {
-        let Side::Host { host, .. } = &self.side else { return false };
-        host.kill_handler().await;
-        host.ready().await.unwrap();
+        match &self.side {
+            Side::Processes { worker, .. } => {
+                let (log, before) = &mut *worker.lock().await;
+                before.extend(log.take().unwrap().kill().await);
+                *log = Some(Log::listening(start("worker", &self.settings)).await.0);
+            }
+            Side::Dev(_) => return false,
+            Side::Host { host, .. } => {
+                host.kill_handler().await;
+                host.ready().await.unwrap();
+            }
+        }
         true
     }
 
-    /// What the channel `file` told about an order: the kinds of news.
-    pub fn told(&self, order: &str) -> Vec<String> {
-        let text = fs::read_to_string(self.path("told.jsonl")).unwrap_or_default();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter(|line| line["orderId"] == order).map(|line| line["news"].as_str().unwrap().to_owned()).collect()
+    /// Runs a command of the operator's, as a process of its own, while the service goes on.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orders"));
+        command.args(arguments).env_clear().envs(self.settings.iter());
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 
-    pub async fn database(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(self.path("orders.sqlite")).read_only(true).connect().await.unwrap()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Ends the service; gives what is wrong with what it logged.
     pub async fn end(self) -> Vec<String> {
+        let is_json = |line: &String| line.starts_with('{');
+        self.client.close().await;
         let (lines, mut faults) = match self.side {
-            Side::Process { log, topic } => {
-                topic.close();
-                (log.end().await, Vec::new())
+            Side::Processes { api, worker } => {
+                let (log, mut lines) = worker.into_inner();
+                lines.extend(log.unwrap().end().await);
+                lines.extend(api.end().await);
+                let faults =
+                    lines.iter().filter(|line| !is_json(line)).map(|line| format!("is not one JSON record a line: {line}")).collect();
+                (lines, faults)
             }
+            Side::Dev(log) => (log.end().await, Vec::new()),
             Side::Host { host, .. } => {
-                let records = host.records().all();
                 let is_meant = |complaint: &String| MEANT.iter().any(|meant| complaint.contains(meant));
-                let wrong = host.complaints().into_iter().filter(|complaint| !is_meant(complaint)).collect();
+                let mut wrong: Vec<_> = host.complaints().into_iter().filter(|complaint| !is_meant(complaint)).collect();
+                let lines = handler_lines(&host);
                 host.stop().await;
-                (records.into_iter().filter(|record| record.source == Source::Stdout).map(|record| record.text).collect(), wrong)
+                wrong.extend(lines.iter().filter(|line| !is_json(line)).map(|line| format!("is not one JSON record a line: {line}")));
+                (lines, wrong)
             }
         };
         assert!(!lines.is_empty(), "it logs");
         faults.extend(lines.iter().filter(|line| line.contains(KEY)).map(|line| format!("holds a key: {line}")));
-        faults.extend(lines.iter().filter(|line| !line.starts_with('{')).map(|line| format!("is not one JSON record a line: {line}")));
         faults
     }
 }
 
-async fn under(generation: Generation, settings: Settings, envelopes: Envelopes) -> (String, Side) {
-    let settings = settings
-        .with("ORDERS_TOPIC", "orders")
-        .with("NOTIFY_SUBSCRIPTION", "notify")
-        .with("SWEEP_SCHEDULE", "0 */1 * * * *")
-        .with("ServiceBus__fullyQualifiedNamespace", NAMESPACE);
+fn handler_lines(host: &FunctionsHost) -> Vec<String> {
+    host.records().all().into_iter().filter(|record| record.source == Source::Stdout).map(|record| record.text).collect()
+}
+
+/// One that remembers: what it keeps in that folder tells what became of each message.
+async fn broker(folder: &Path) -> Broker {
+    let properties = EntityProperties { lock_duration: LOCK, ..EntityProperties::default() };
+    Broker::with(properties, |options| servicebus_emulator::Options { data: Some(folder.to_owned()), ..options }).await
+}
+
+pub fn migrate(settings: &Settings) {
+    let migrated = Command::new(env!("CARGO_BIN_EXE_orders")).arg("migrate").env_clear().envs(settings.iter()).output().unwrap();
+    assert!(migrated.status.success(), "{migrated:?}");
+}
+
+fn start(role: &str, settings: &Settings) -> Process {
+    let settings = settings.clone().with("ORDERS_LISTEN", "127.0.0.1:0");
+    Process::start(&[role], &settings.iter().collect::<Vec<_>>())
+}
+
+async fn alone(settings: &Settings) -> (String, Side) {
+    let (api, worker) = (start("api", settings), start("worker", settings));
+    let ((api, address), (worker, _)) = (Log::listening(api).await, Log::listening(worker).await);
+    (format!("http://{address}"), Side::Processes { api, worker: Mutex::new((Some(worker), Vec::new())) })
+}
+
+/// Also how to reach the broker that it has in itself.
+async fn dev(folder: &Path, settings: &Settings) -> (String, String, Log) {
+    let (mut process, port) = process::dev(folder, &settings.iter().collect::<Vec<_>>()).await;
+    let bus = process.line(|line| Some(line.trim().strip_prefix("bus")?.trim().split_once(',')?.0.to_owned())).await;
+    let key = "SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE";
+    (format!("http://127.0.0.1:{port}"), format!("Endpoint={bus};{key};UseDevelopmentEmulator=true"), Log::of(process))
+}
+
+async fn under(generation: Generation, settings: Settings, envelopes: Envelopes, broker: &Broker) -> (String, Side) {
+    let settings = settings.with("ORDERS_TOPIC", "orders").with("NOTIFY_SUBSCRIPTION", "notify").with("SWEEP_SCHEDULE", "0 */1 * * * *");
     let Envelopes { data_type, framing } = envelopes;
     let options = Options { generation, settings, keys: vec![KEY.to_owned()], data_type, framing, ..Options::default() };
     let stage = Stage::app();
     let host = FunctionsHost::start(stage.path(), options).await.unwrap();
     assert_eq!(host.indexing_errors(), []);
     host.ready().await.unwrap();
+    host.receive("Notify", broker.client().receiver());
     (host.base_url(), Side::Host { host, _stage: stage })
-}
-
-/// The message as the extension receives it.
-fn on_the_bus(message: bus::Message) -> Message {
-    let mut properties = Map::new();
-    if let Some(trace) = message.trace {
-        properties.insert("traceparent".into(), json!(trace.to_string()));
-    }
-    Message {
-        message_id: Some(message.id.to_string()),
-        content_type: Some("application/cloudevents+json".into()),
-        subject: Some(message.subject),
-        application_properties: properties,
-        ..Message::new(message.body)
-    }
 }

@@ -11,7 +11,7 @@ pub async fn an_order_takes_its_steps_against_its_version(running: &Running) {
     }
     let patched = running.patch(&id, 4, &json!({ "metadata": { "gift": "yes" }, "customer": { "email": null } })).await;
     assert_eq!((&patched.json()["metadata"], &patched.json()["customer"]), (&json!({ "gift": "yes" }), &json!({ "name": "Ada Lovelace" })));
-    let kinds = running.timeline(&id).await;
+    let kinds = running.steps(&id).await;
     assert_eq!(kinds, ["order.created", "order.statusChanged", "order.statusChanged", "order.statusChanged"]);
 }
 
@@ -35,5 +35,5 @@ pub async fn a_cancelled_order_takes_no_step(running: &Running) {
     assert_eq!((cancelled.status.as_u16(), cancelled.json()["status"].as_str()), (200, Some("cancelled")));
     let refused = running.patch(&id, 2, &json!({ "status": "confirmed" })).await;
     assert_eq!((refused.status.as_u16(), refused.problem().as_str()), (409, "transition"));
-    assert_eq!(running.timeline(&id).await, ["order.created", "order.cancelled"]);
+    assert_eq!(running.steps(&id).await, ["order.created", "order.cancelled"]);
 }

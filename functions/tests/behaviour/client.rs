@@ -66,6 +66,11 @@ impl Running {
         answer.json()["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// The same without what came of it: what was done to the order.
+    pub async fn steps(&self, id: &str) -> Vec<String> {
+        self.timeline(id).await.into_iter().filter(|kind| kind.starts_with("order.")).collect()
+    }
+
     /// Waits until the timeline has that many entries of this kind.
     pub async fn until(&self, id: &str, kind: &str, count: usize) -> Vec<String> {
         until(&format!("{count} times {kind}"), || async {

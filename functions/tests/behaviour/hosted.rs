@@ -1,6 +1,6 @@
 //! What there is to promise only where a Functions host stands around the binary.
 
-use super::arrangement::{KEY, NAMESPACE};
+use super::arrangement::{KEY, NAMESPACE, migrate};
 use crate::support::{
     client::order,
     functions_host::{
@@ -13,7 +13,6 @@ use crate::support::{
 };
 use reqwest::Client;
 use serde_json::{Value, json};
-use std::process::Command;
 use tempfile::TempDir;
 
 struct Hosted {
@@ -37,8 +36,7 @@ impl Hosted {
     async fn start(generation: Generation) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(&format!("sqlite:{}", folder.path().join("orders.sqlite").display()));
-        let migrated = Command::new(env!("CARGO_BIN_EXE_orders")).arg("migrate").env_clear().envs(settings.iter()).output().unwrap();
-        assert!(migrated.status.success(), "{migrated:?}");
+        migrate(&settings);
         Self::with(folder, settings, generation).await
     }
 

@@ -1,11 +1,14 @@
-//! One list of behaviours, held on every host: the binary alone, and under the Functions host of either generation.
+//! One list of behaviours, held on every host: the binary alone, as two processes or as one, and under the Functions host
+//! of either generation. Each has a real bus.
 //!
 //! Where a host makes a difference that a client sees, it is written at the place, with `by`: alone, forwarded, proxied.
 
-mod arrangement;
+pub mod arrangement;
+pub mod bus;
 mod changing;
 mod client;
 mod describing;
+mod elsewhere;
 mod hosted;
 mod idempotency;
 mod listing;
@@ -13,7 +16,6 @@ mod notifying;
 mod placing;
 mod reading;
 mod refusing;
-mod standalone;
 mod sweeping;
 
 use crate::support::functions_host::{Framing, functions::DataType};
@@ -70,7 +72,7 @@ const ALL: [Behaviour; 28] = behaviours! {
         an_event_that_comes_twice_is_told_once,
         what_nobody_can_read_is_kept_and_not_tried_again,
         what_metadata_says_of_an_event_changes_nothing,
-        an_order_and_its_event_survive_the_death_of_the_handler;
+        an_order_and_its_event_survive_the_death_of_whoever_handles_messages;
     sweeping:
         an_event_that_nobody_received_reaches_its_customer;
 };
@@ -78,6 +80,7 @@ const ALL: [Behaviour; 28] = behaviours! {
 /// Holds the behaviours one after the other on one running service, and tells of every one that is not held.
 async fn hold(arrangement: Arrangement, envelopes: Envelopes, wanted: impl Fn(&str) -> bool) {
     let running = Running::start(arrangement, envelopes).await;
+    std::fs::create_dir(running.path("told")).unwrap();
     let mut broken = Vec::new();
     for Behaviour { name, hold } in ALL.iter().filter(|behaviour| wanted(behaviour.name)) {
         if let Err(panic) = AssertUnwindSafe(hold(&running)).catch_unwind().await {
@@ -92,6 +95,11 @@ async fn hold(arrangement: Arrangement, envelopes: Envelopes, wanted: impl Fn(&s
 #[tokio::test]
 async fn every_behaviour_holds_alone() {
     hold(Arrangement::Standalone, Envelopes::default(), |_| true).await;
+}
+
+#[tokio::test]
+async fn every_behaviour_holds_in_one_process() {
+    hold(Arrangement::Dev, Envelopes::default(), |_| true).await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ pub async fn an_order_is_answered_with_its_address_and_reads_as_it_was_placed(ru
     assert_eq!((&body["total"], &body["status"], &body["version"]), (&json!(2500), &json!("placed"), &json!(1)));
     let read = running.get(&path).await;
     assert_eq!((read.status.as_u16(), read.header("etag"), &read.text), (200, "\"1\"", &placed.text));
-    assert_eq!(running.timeline(body["id"].as_str().unwrap()).await, ["order.created"]);
+    assert_eq!(running.steps(body["id"].as_str().unwrap()).await, ["order.created"]);
 }
 
 pub async fn all_faults_are_told_at_once(running: &Running) {

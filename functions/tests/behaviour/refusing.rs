@@ -1,5 +1,5 @@
 use super::{
-    arrangement::{Arrangement, KEY, Running},
+    arrangement::{KEY, Running},
     client::JSON,
 };
 use crate::support::client::{Answer, order};
@@ -7,10 +7,10 @@ use reqwest::Method;
 
 /// Alone a problem document of that kind; behind a host the host's own answer, which is empty.
 fn assert_refused(running: &Running, answer: &Answer, alone: (u16, &str), behind: u16, what: &str) {
-    if running.arrangement == Arrangement::Standalone {
-        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), alone, "{what}");
-    } else {
+    if running.is_hosted() {
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (behind, ""), "{what}");
+    } else {
+        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), alone, "{what}");
     }
 }
 

@@ -1,10 +1,12 @@
 use super::arrangement::Running;
 use crate::support::process::until;
+use std::time::Duration;
+
+/// More than `UNRECEIVED_AFTER`.
+const LONG_AGO: Duration = Duration::from_hours(1);
 
 pub async fn an_event_that_nobody_received_reaches_its_customer(running: &Running) {
-    let id = running.place().await;
-    assert!(running.publish().await.iter().any(|message| message.subject == id));
-    // The subscription loses it. After `UNRECEIVED_AFTER` a sweep hands it over.
+    let (id, _) = running.lose(LONG_AGO).await;
     let timeline = until("the sweep tells the customer", || async {
         running.sweep().await;
         let timeline = running.timeline(&id).await;
@@ -12,5 +14,5 @@ pub async fn an_event_that_nobody_received_reaches_its_customer(running: &Runnin
     })
     .await;
     assert_eq!(timeline, ["order.created", "event.published", "event.received", "delivery.succeeded"]);
-    assert_eq!(running.told(&id), ["created"]);
+    assert_eq!(running.news(&id), ["created"]);
 }

@@ -6,6 +6,7 @@ pub mod channel;
 pub mod client;
 pub mod clock;
 pub mod functions_host;
+pub mod log;
 pub mod process;
 pub mod sql_server;
 pub mod tds;

@@ -51,6 +51,16 @@ impl Process {
         assert!(status.success(), "{status}");
         lines
     }
+
+    /// SIGKILL; gives what it logged since.
+    pub async fn kill(mut self) -> Vec<String> {
+        self.child.kill().await.unwrap();
+        let mut lines = Vec::new();
+        while let Some(line) = self.stdout.next_line().await.unwrap() {
+            lines.push(line);
+        }
+        lines
+    }
 }
 
 /// `orders dev` on a folder and a port that the system chooses; gives the port as well.

@@ -8,6 +8,7 @@ mod client;
 mod configuration;
 mod dispatcher;
 pub mod envelope;
+mod extension;
 mod forward;
 mod front;
 pub mod functions;

@@ -56,8 +56,8 @@ pub struct DeliveryOutcome {
 /// The extension of one script host: its client, and its places for calls.
 #[derive(Debug)]
 pub struct Listener {
-    places: Arc<Semaphore>,
-    identifier: Uuid,
+    pub(super) places: Arc<Semaphore>,
+    pub(super) identifier: Uuid,
 }
 
 impl Listener {
@@ -123,7 +123,14 @@ impl FunctionsHost {
     }
 }
 
-async fn attempt(shared: &Shared, script: &ScriptHost, function: &str, message: &Message, delivery: Delivery, identifier: Uuid) -> Attempt {
+pub(super) async fn attempt(
+    shared: &Shared,
+    script: &ScriptHost,
+    function: &str,
+    message: &Message,
+    delivery: Delivery,
+    identifier: Uuid,
+) -> Attempt {
     let known = script.function(function);
     let Trigger::ServiceBus { data_type, namespace, .. } = &known.trigger else { panic!("{function} has no Service Bus trigger") };
     let data_type = shared.options.data_type.unwrap_or(*data_type);
