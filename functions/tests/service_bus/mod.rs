@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod dlq;
+mod dlq_killed;
 mod faults;
 mod locks;
 mod processes;
