@@ -20,6 +20,7 @@ mod functions_host;
 mod get_and_list_orders;
 mod idempotency;
 mod keys;
+mod messaging;
 mod open_api;
 mod order_properties;
 mod refusals;

@@ -6,7 +6,7 @@
 pub mod arrangement;
 pub mod bus;
 mod changing;
-mod client;
+pub mod client;
 mod describing;
 mod elsewhere;
 mod hosted;
