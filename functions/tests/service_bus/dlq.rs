@@ -4,7 +4,11 @@ use super::{Broker, PATIENCE, receive};
 use crate::support::{Service, client::order};
 use orders::bus::{Bus, Message, Settlement, Subscription};
 use serde_json::Value;
-use std::process::{Command, Output};
+use servicebus_emulator::config::EntityProperties;
+use std::{
+    process::{Command, Output},
+    time::Duration,
+};
 
 struct Operator {
     broker: Broker,
@@ -15,7 +19,13 @@ impl Operator {
     /// Three messages in the dead-letter queue: one of an event that is in the database, one of an event that is not, and
     /// one that Notify rejected; and a rejected message that the broker does not have.
     async fn start() -> (Self, String) {
-        let (broker, service) = (Broker::start().await, Service::start().await);
+        Self::with(Duration::from_mins(1), 0).await
+    }
+
+    /// With so many copies of the first put aside as well.
+    async fn with(lock_duration: Duration, copies: usize) -> (Self, String) {
+        let properties = EntityProperties { lock_duration, ..EntityProperties::default() };
+        let (broker, service) = (Broker::with(properties, |options| options).await, Service::start().await);
         let id = service.place().await;
         let known = service.app.store.claim_events(1, service.app.now(), PATIENCE).await.unwrap().remove(0).event;
         let message = Message::of(&known).unwrap();
@@ -26,8 +36,10 @@ impl Operator {
         let garbage = Message { id: service.app.event_id(), body: b"garbage".into(), ..message.clone() };
         let client = broker.client();
         let (sender, receiver) = (client.sender(), client.receiver());
-        super::publish_all(&sender, vec![message, other, garbage]).await;
-        for reason in ["MaxDeliveryCountExceeded", "unknown event", "not an event"] {
+        let again = vec![message.clone(); copies];
+        super::publish_all(&sender, [vec![message, other, garbage], again].concat()).await;
+        let reasons = ["MaxDeliveryCountExceeded", "unknown event", "not an event"];
+        for reason in reasons.into_iter().chain(std::iter::repeat_n("again", copies)) {
             let delivered = receive(&receiver).await;
             if reason == "not an event" {
                 let id = delivered.message.id.as_deref();
@@ -118,4 +130,12 @@ async fn a_purge_removes_what_was_chosen_from_both_places_and_nothing_else() {
     assert_eq!(operator.dead_letters(), 2);
     // A placed order is untouched by all this.
     assert_eq!(operator.service.post("/api/orders", &[], &order()).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_that_takes_longer_than_a_lock_is_done_at_its_first_run() {
+    let (operator, _) = Operator::with(Duration::from_secs(1), 6).await;
+    let said = operator.said(&["replay", "--reason", "again", "--rate", "2"]).await;
+    assert!(said.contains("6 of 6 done"), "{said}");
+    assert_eq!(operator.dead_letters(), 3);
 }

@@ -8,6 +8,7 @@ use super::{
     management::{self, Disposition},
     message::ReceivedMessage,
 };
+use crate::domain::timestamp::Timestamp;
 use fe2o3_amqp::{
     link::{RecvError, delivery::DeliveryInfo, receiver::CreditMode},
     session::SessionHandle,
@@ -76,6 +77,15 @@ impl DeadLetterQueue {
             *link = None;
         }
         received
+    }
+
+    /// Makes the locks of messages on loan as long again as they were at first; when the first of them ends. `LockLost` when
+    /// one of them has run out.
+    pub async fn renew(&self, messages: impl Iterator<Item = &ReceivedMessage>) -> Result<Option<Timestamp>, Error> {
+        let tokens: Vec<Uuid> = messages.filter_map(|message| message.lock_token).collect();
+        let mut link = self.link.lock().await;
+        let attached = self.attached(&mut link).await?;
+        Ok(management::renew_locks(&attached.management, &tokens).await?.into_iter().min())
     }
 
     /// Removes a message; `LockLost` when somebody else may have it by now.

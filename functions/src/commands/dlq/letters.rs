@@ -4,14 +4,25 @@ use super::item::{Item, Place};
 use crate::{
     app::App,
     bus::service_bus::{DeadLetterQueue, Error, ErrorKind, ReceivedMessage},
+    domain::timestamp::Timestamp,
 };
 use anyhow::Context;
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    iter,
+    pin::pin,
+    time::Duration,
+};
+use tokio::time::Instant;
 
 /// Messages looked at or taken at once.
 const BATCH: u32 = 100;
 /// How long to wait for the first message of a batch.
 const WAIT: Duration = Duration::from_secs(5);
+/// Between two renewals, at least.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// What a lock lasts when the broker does not say.
+const UNKNOWN: Duration = Duration::from_mins(1);
 
 pub(super) struct Letters<'a> {
     queue: Option<DeadLetterQueue>,
@@ -74,10 +85,23 @@ impl<'a> Letters<'a> {
                 tracing::warn!(missing = wanted.len(), "messages were taken meanwhile by somebody else, or are on loan; run this again");
                 break;
             }
-            for message in batch {
+            let first_end = batch.iter().filter_map(|message| message.locked_until).min();
+            let (mut left, mut renew_at) = (VecDeque::from(batch), self.half_way_to(first_end));
+            while let Some(message) = left.pop_front() {
                 let item = message.sequence_number.and_then(|number| wanted.remove(&number));
                 let finished = match &item {
-                    Some(item) => handle(item).await?,
+                    Some(item) => {
+                        let mut handling = pin!(handle(item));
+                        loop {
+                            // At a slow rate, or with a slow database, all of them together take longer than a lock lasts.
+                            tokio::select! {
+                                finished = &mut handling => break finished?,
+                                () = tokio::time::sleep_until(renew_at) => {
+                                    renew_at = self.half_way_to(renew(queue, iter::once(&message).chain(&left)).await?);
+                                }
+                            }
+                        }
+                    }
                     None => false,
                 };
                 if !finished {
@@ -99,12 +123,26 @@ impl<'a> Letters<'a> {
         Ok(done)
     }
 
+    fn half_way_to(&self, end: Option<Timestamp>) -> Instant {
+        let lasts = end.map_or(UNKNOWN, |end| end.since(self.app.now()));
+        Instant::now() + (lasts / 2).max(SHORTEST)
+    }
+
     /// Removes the rows of an item.
     pub(super) async fn forget(&self, item: Option<&Item>) -> anyhow::Result<()> {
         if let Some(item) = item.filter(|item| !item.rows.is_empty()) {
             self.app.store.forget_rejected(item.rows.clone()).await?;
         }
         Ok(())
+    }
+}
+
+/// When the first of these locks ends now; not known when one of them has run out.
+async fn renew(queue: &DeadLetterQueue, messages: impl Iterator<Item = &ReceivedMessage>) -> Result<Option<Timestamp>, Error> {
+    match queue.renew(messages).await {
+        // Which of them it is shows when it is to be removed.
+        Err(error) if error.kind == ErrorKind::LockLost => Ok(None),
+        renewed => renewed,
     }
 }
 
