@@ -92,14 +92,15 @@ pub const KEY: &str = "the-key-of-these-tests-0123456789abcdef";
 pub const LOCK: Duration = Duration::from_secs(2);
 
 impl Running {
-    pub async fn start(arrangement: Arrangement, envelopes: Envelopes) -> Self {
+    /// With `ORDERS_LEASE` of so long: what a process that is killed has begun is left alone until then.
+    pub async fn start(arrangement: Arrangement, envelopes: Envelopes, lease: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         let mut settings = Settings::from([
             ("NOTIFY_CHANNELS", "file"),
             ("NOTIFY_FILE", &path("told/told.jsonl")),
             ("ORDERS_KEYS", &format!("test={KEY}")),
-            ("ORDERS_LEASE", "4s"),
+            ("ORDERS_LEASE", lease),
             ("SWEEP_MAX_SLEEP", "1s"),
             ("RUST_LOG", "info,orders=debug"),
         ]);

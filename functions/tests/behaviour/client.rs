@@ -71,6 +71,16 @@ impl Running {
         self.timeline(id).await.into_iter().filter(|kind| kind.starts_with("order.")).collect()
     }
 
+    /// The same, while the sweep goes on, as it does on every host.
+    pub async fn until_swept(&self, id: &str, kind: &str, count: usize) -> Vec<String> {
+        until(&format!("{count} times {kind}"), || async {
+            self.sweep().await;
+            let timeline = self.timeline(id).await;
+            (timeline.iter().filter(|entry| *entry == kind).count() == count).then_some(timeline)
+        })
+        .await
+    }
+
     /// Waits until the timeline has that many entries of this kind.
     pub async fn until(&self, id: &str, kind: &str, count: usize) -> Vec<String> {
         until(&format!("{count} times {kind}"), || async {

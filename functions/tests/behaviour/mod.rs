@@ -79,7 +79,7 @@ const ALL: [Behaviour; 28] = behaviours! {
 
 /// Holds the behaviours one after the other on one running service, and tells of every one that is not held.
 async fn hold(arrangement: Arrangement, envelopes: Envelopes, wanted: impl Fn(&str) -> bool) {
-    let running = Running::start(arrangement, envelopes).await;
+    let running = Running::start(arrangement, envelopes, "4s").await;
     std::fs::create_dir(running.path("told")).unwrap();
     let mut broken = Vec::new();
     for Behaviour { name, hold } in ALL.iter().filter(|behaviour| wanted(behaviour.name)) {

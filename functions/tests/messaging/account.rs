@@ -1,6 +1,6 @@
 //! What became of an order's messages and of the attempts to tell its customer, without what differs from run to run.
 
-use crate::{behaviour::arrangement::Running, support::process::until};
+use crate::behaviour::arrangement::Running;
 use orders::domain::timestamp::Timestamp;
 use serde_json::Value;
 use servicebus_emulator::{
@@ -47,16 +47,6 @@ pub async fn of(running: &Running, order: &str) -> Vec<String> {
     let told = running.told(order).into_iter();
     account.extend(told.map(|line| format!("told of {} at attempt {}", line["news"].as_str().unwrap(), line["attempt"])));
     account
-}
-
-/// Sweeps where somebody has to, until the timeline has that many entries of this kind.
-pub async fn until_there_are(running: &Running, order: &str, kind: &str, count: usize) {
-    until(&format!("{count} times {kind}"), || async {
-        running.sweep().await;
-        let timeline = running.timeline(order).await;
-        (timeline.iter().filter(|entry| *entry == kind).count() == count).then_some(())
-    })
-    .await;
 }
 
 struct Copy {

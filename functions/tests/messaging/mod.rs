@@ -102,7 +102,7 @@ const ALL: [Promise; 8] = promises! {
 
 /// Keeps the promises one after the other; gives what differs from their logs.
 async fn differences(arrangement: Arrangement) -> Vec<String> {
-    let running = Running::start(arrangement, Envelopes::default()).await;
+    let running = Running::start(arrangement, Envelopes::default(), "30s").await;
     let mut differences = Vec::new();
     for Promise { name, keep, log } in &ALL {
         match AssertUnwindSafe(keep(&running)).catch_unwind().await {
