@@ -4,24 +4,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# shellcheck source=scripts/bench-common.sh
+source scripts/bench-common.sh
+
 rounds=${1:-5} seconds=${2:-3}
-for tool in wrk jq curl; do
-  command -v "$tool" >/dev/null || { echo "bench.sh needs $tool: apt-get install $tool" >&2; exit 1; }
-done
 cargo build --release --locked --quiet --bin orders --example echo
 orders=${ORDERS:-target/release/orders}
-work=$(mktemp -d)
-declare -A pids
-trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
-
-# PORT PATH: waits for the first 200. Bash's own sockets, since to start curl takes longer than to start what is measured.
-first_answer() {
-  local answer=
-  until [[ $answer == *' 200 '* ]]; do
-    { exec 3<>"/dev/tcp/127.0.0.1/$1" && printf 'GET %s HTTP/1.0\r\n\r\n' "$2" >&3 && read -r answer <&3; } 2>/dev/null || true
-    exec 3<&- || true
-  done
-}
 
 # NAME PORT SETTING…: a service on a folder of its own.
 start() {
@@ -33,7 +21,6 @@ start() {
 }
 
 rss() { awk '/^VmRSS/ { printf "%.1f\n", $2 / 1024 }' "/proc/$1/status"; }
-median() { sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 column() { awk -v n="$2" '{ print $n }' "$work/$1" | median; }
 
 # ROW CONNECTIONS URL [post]: one run of wrk, its figures kept under the row. Leaves the number of answers in $answers.
@@ -66,15 +53,14 @@ for _ in $(seq 20); do
 done
 start paused 7301 ORDERS_RELAY=off
 start pace 7302
-order=$(curl -s http://127.0.0.1:7301/api/orders -H 'Content-Type: application/json' -d \
-  '{"customerName":"Ada","currency":"EUR","lines":[{"sku":"TEA-1","quantity":2,"unitPrice":1250}]}' | jq -r .id)
+id=$(curl -s http://127.0.0.1:7301/api/orders -H 'Content-Type: application/json' -d "$order" | jq -r .id)
 
 for round in $(seq "$rounds"); do
   for connections in 1 16 64; do
     printf 'round %s of %s, %s connections\n' "$round" "$rounds" "$connections" >&2
     load echo "$connections" http://127.0.0.1:7300/api/orders post
     load paused "$connections" http://127.0.0.1:7301/api/orders post
-    load get "$connections" "http://127.0.0.1:7301/api/orders/$order"
+    load get "$connections" "http://127.0.0.1:7301/api/orders/$id"
     pace "$connections"
   done
 done
@@ -82,8 +68,8 @@ done
 # One order at a time: from the moment that the order carries to the line of its notification.
 offset=$(told)
 for _ in $(seq 200); do
-  curl -s http://127.0.0.1:7302/api/orders -o /dev/null -w '%header{location}\n' -H 'Content-Type: application/json' -d \
-    '{"customerName":"Ada","currency":"EUR","lines":[{"sku":"TEA-1","quantity":2,"unitPrice":1250}]}' >>"$work/locations"
+  curl -s http://127.0.0.1:7302/api/orders -o /dev/null -w '%header{location}\n' -H 'Content-Type: application/json' \
+    -d "$order" >>"$work/locations"
 done
 until [ "$(told)" -ge $((offset + 200)) ]; do sleep 0.02; done
 tail -n +$((offset + 1)) "$work/pace/notifications.jsonl" |

@@ -7,7 +7,7 @@ use servicebus_emulator::{
     Options,
     config::{Config, EntityProperties, SubscriptionConfig, TopicConfig},
 };
-use std::{fs, net::Ipv4Addr, path::PathBuf};
+use std::{fs, net::Ipv4Addr, path::PathBuf, time::Duration};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -23,6 +23,9 @@ pub struct Arguments {
     /// Where messages are kept over a restart; without it they are in memory alone
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
+    /// Sends everything so much later, as in 20ms: what a broker far away is like
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    delay: Option<Duration>,
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -42,6 +45,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         ..Options::default()
     };
     let emulator = servicebus_emulator::start(options).await?;
+    emulator.faults().delay_writes(arguments.delay.unwrap_or_default());
     banner(&emulator.connection_string(), emulator.admin_address().map(|address| address.port()));
     signals.received().await;
     emulator.stop().await;
