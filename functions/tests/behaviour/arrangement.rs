@@ -12,8 +12,10 @@ use orders::{
     bus::service_bus::{Sender, ServiceBusClient},
     store::{self, Store},
 };
+use serde_json::{Value, json};
 use servicebus_emulator::config::EntityProperties;
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::Arc,
@@ -31,6 +33,8 @@ pub enum Arrangement {
     /// Under the stand-in of a host that does not know proxying, whose messages come from a broker.
     Forwarding,
     Proxying,
+    /// Under `func start`, which somebody else has started: `ORDERS_TEST_HOST` says where it answers.
+    Named,
 }
 
 /// How a host hands messages over.
@@ -58,7 +62,9 @@ pub struct Running {
     pub(super) sender: Arc<Sender>,
     pub(super) store: Arc<dyn Store>,
     settings: Settings,
-    folder: TempDir,
+    folder: PathBuf,
+    /// Goes when the service has ended.
+    _temporary: Option<TempDir>,
     side: Side,
 }
 
@@ -73,6 +79,7 @@ enum Side {
         host: FunctionsHost,
         _stage: Stage,
     },
+    Elsewhere,
 }
 
 /// What a host complains of because a behaviour is about it: the handler's death, and what it had been asked when it died.
@@ -94,8 +101,9 @@ pub const LOCK: Duration = Duration::from_secs(2);
 impl Running {
     /// With `ORDERS_LEASE` of so long: what a process that is killed has begun is left alone until then.
     pub async fn start(arrangement: Arrangement, envelopes: Envelopes, lease: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).display().to_string();
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().to_owned();
+        let path = |name: &str| folder.join(name).display().to_string();
         let mut settings = Settings::from([
             ("NOTIFY_CHANNELS", "file"),
             ("NOTIFY_FILE", &path("told/told.jsonl")),
@@ -105,10 +113,10 @@ impl Running {
             ("RUST_LOG", "info,orders=debug"),
         ]);
         let (base_url, broker, bus, side) = if arrangement == Arrangement::Dev {
-            let (base_url, bus, log) = dev(folder.path(), &settings).await;
+            let (base_url, bus, log) = dev(&folder, &settings).await;
             (base_url, None, bus, Side::Dev(log))
         } else {
-            let broker = broker(&folder.path().join("bus")).await;
+            let broker = broker(&folder.join("bus")).await;
             let bus = broker.emulator.connection_string();
             settings.set("ORDERS_DATABASE", format!("sqlite:{}", path("orders.sqlite")));
             settings.set("ServiceBus", bus.as_str());
@@ -116,19 +124,40 @@ impl Running {
             let (base_url, side) = match arrangement {
                 Arrangement::Standalone => alone(&settings).await,
                 Arrangement::Forwarding => under(Generation::Forwarding, settings.clone(), envelopes, &broker).await,
-                Arrangement::Dev | Arrangement::Proxying => under(Generation::Proxying, settings.clone(), envelopes, &broker).await,
+                Arrangement::Dev | Arrangement::Named | Arrangement::Proxying => {
+                    under(Generation::Proxying, settings.clone(), envelopes, &broker).await
+                }
             };
             (base_url, Some(broker), bus, side)
         };
-        let client = service_bus::client(service_bus::settings(&bus));
+        let running = Self::beside(arrangement, base_url, &bus, settings, folder, side);
+        Self { broker, _temporary: Some(temporary), ..running }
+    }
+
+    /// What runs under `func start` at that address, from `target/app` and by the settings in there.
+    pub fn named(base_url: String) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/app");
+        let text = fs::read_to_string(folder.join("local.settings.json")).unwrap();
+        let given: Value = serde_json::from_str(&text).unwrap();
+        let mut settings = Settings::default();
+        for (name, value) in given["Values"].as_object().unwrap() {
+            settings.set(name, value.as_str().unwrap());
+        }
+        let bus = settings.get("ServiceBus").unwrap().to_owned();
+        Self::beside(Arrangement::Named, base_url, &bus, settings, folder, Side::Elsewhere)
+    }
+
+    fn beside(arrangement: Arrangement, base_url: String, bus: &str, settings: Settings, folder: PathBuf, side: Side) -> Self {
+        let client = service_bus::client(service_bus::settings(bus));
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let store = store::open_sqlite(&folder.path().join("orders.sqlite"));
-        Self { arrangement, base_url, http, broker, sender: client.sender(), client, store, settings, folder, side }
+        let store = store::open_sqlite(&folder.join("orders.sqlite"));
+        let sender = client.sender();
+        Self { arrangement, base_url, http, broker: None, sender, client, store, settings, folder, _temporary: None, side }
     }
 
     /// Whether a Functions host stands around the binary.
     pub fn is_hosted(&self) -> bool {
-        matches!(self.side, Side::Host { .. })
+        matches!(self.side, Side::Host { .. } | Side::Elsewhere)
     }
 
     /// The value that belongs to this arrangement.
@@ -136,7 +165,7 @@ impl Running {
         match self.arrangement {
             Arrangement::Standalone | Arrangement::Dev => standalone,
             Arrangement::Forwarding => forwarding,
-            Arrangement::Proxying => proxying,
+            Arrangement::Proxying | Arrangement::Named => proxying,
         }
     }
 
@@ -149,13 +178,20 @@ impl Running {
             }
             Side::Dev(log) => log.lines(),
             Side::Host { host, .. } => handler_lines(host),
+            Side::Elsewhere => panic!("its log is in another terminal"),
         }
     }
 
     /// Rings for the sweep where somebody else must; alone it has a clock of its own.
     pub async fn sweep(&self) {
-        if let Side::Host { host, .. } = &self.side {
-            host.tick("Sweep").await.unwrap();
+        match &self.side {
+            Side::Processes { .. } | Side::Dev(_) => {}
+            Side::Host { host, .. } => drop(host.tick("Sweep").await.unwrap()),
+            Side::Elsewhere => {
+                // The host's own way to run a function that has no HTTP trigger.
+                let rung = self.post("/admin/functions/Sweep", &[], &json!({ "input": "" })).await;
+                assert_eq!(rung.status, 202, "{}", rung.text);
+            }
         }
     }
 
@@ -167,7 +203,7 @@ impl Running {
                 before.extend(log.take().unwrap().kill().await);
                 *log = Some(Log::listening(start("worker", &self.settings)).await.0);
             }
-            Side::Dev(_) => return false,
+            Side::Dev(_) | Side::Elsewhere => return false,
             Side::Host { host, .. } => {
                 host.kill_handler().await;
                 host.ready().await.unwrap();
@@ -184,7 +220,7 @@ impl Running {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     /// Ends the service; gives what is wrong with what it logged.
@@ -209,6 +245,7 @@ impl Running {
                 wrong.extend(lines.iter().filter(|line| !is_json(line)).map(|line| format!("is not one JSON record a line: {line}")));
                 (lines, wrong)
             }
+            Side::Elsewhere => return Vec::new(),
         };
         assert!(!lines.is_empty(), "it logs");
         faults.extend(lines.iter().filter(|line| line.contains(KEY)).map(|line| format!("holds a key: {line}")));
