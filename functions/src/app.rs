@@ -2,11 +2,12 @@
 
 use crate::{
     bus::{Bus, Subscription},
-    channels::Channels,
+    channels::{Channel, Channels, Unreadable},
     clock::{Clock, Ids},
     domain::{
+        attempt::{Policy, Rules},
         circuit::Circuit,
-        delivery::{NewDelivery, channels_for},
+        delivery::{NewDelivery, News, channels_for},
         event::{Event, Received},
         id::{DeliveryId, EventId, OrderId},
         idempotency::IdempotencyKey,
@@ -59,6 +60,8 @@ pub struct App {
 pub struct Settings {
     /// The channels of orders that choose none.
     pub default_channels: Vec<String>,
+    /// The channels whose unknown outcomes are not made good by sending again.
+    pub at_most_once: Vec<String>,
     /// How long an idempotency key is kept.
     pub idempotency: Duration,
     /// How long published events and finished deliveries are kept.
@@ -77,6 +80,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             default_channels: vec!["log".into()],
+            at_most_once: vec![],
             idempotency: Duration::from_hours(24),
             retention: Duration::from_hours(720),
             unreceived_after: Duration::from_mins(15),
@@ -121,19 +125,33 @@ impl App {
     }
 
     /// One delivery for each channel that the order's news goes over and each recipient there.
-    pub fn deliveries_for(&self, received: &Received) -> Vec<NewDelivery> {
+    ///
+    /// # Errors
+    /// When a channel cannot say whom it would tell.
+    pub async fn deliveries_for(&self, received: &Received) -> Result<Vec<NewDelivery>, Unreadable> {
         let mut deliveries = Vec::new();
-        for name in channels_for(received, &self.settings.default_channels) {
-            let recipients = match self.channels.get(name) {
-                Some(channel) => channel.recipients(&received.order),
+        let Some(news) = News::of(received.event.kind, &received.order) else { return Ok(deliveries) };
+        for name in channels_for(&received.order, &self.settings.default_channels) {
+            let channel = self.channels.get(name);
+            let recipients = match channel {
+                Some(channel) => channel.recipients(news, &received.order).await?,
                 // The attempt fails and says why, on the timeline, instead of nothing being there.
-                None => vec![String::new()],
+                None if news.notifies() => vec![String::new()],
+                None => vec![],
             };
             for recipient in recipients {
-                deliveries.push(NewDelivery { id: DeliveryId(self.ids.next(self.now())), channel: name.clone(), recipient });
+                let endpoint = channel.and_then(|channel| channel.endpoint(&recipient));
+                deliveries.push(NewDelivery { id: DeliveryId(self.ids.next(self.now())), channel: name.clone(), recipient, endpoint });
             }
         }
-        deliveries
+        Ok(deliveries)
+    }
+
+    /// By what rules this channel's attempts are settled.
+    pub fn rules(&self, channel: &dyn Channel) -> Rules {
+        let at_most_once = self.settings.at_most_once.iter().any(|name| name == channel.name());
+        let policy = if at_most_once { Policy::AtMostOnce } else { Policy::AtLeastOnce };
+        Rules { policy, backoff: channel.backoff(), can_ask: channel.can_ask() }
     }
 
     /// A place for an event that goes straight to the relay; none while the bus is out, when events are better claimed one

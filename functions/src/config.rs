@@ -50,6 +50,7 @@ settings! {
     SUBSCRIPTION = "NOTIFY_SUBSCRIPTION", "notify", "the subscription that Notify receives from";
     CONCURRENCY = "NOTIFY_CONCURRENCY", "64", "messages that worker handles at the same time; 1 to 1024";
     CHANNELS = "NOTIFY_CHANNELS", "log", "how customers are told: log, file, separated by commas";
+    AT_MOST_ONCE = "NOTIFY_AT_MOST_ONCE", "none", "the channels that never repeat an attempt whose outcome is unknown: of webhook";
     FILE = "NOTIFY_FILE", "notifications.jsonl", "where the channel file writes";
     SCHEDULE = "SWEEP_SCHEDULE", "0 */1 * * * *", "when the Functions host runs Sweep: NCRONTAB, six fields";
     MAX_SLEEP = "SWEEP_MAX_SLEEP", "30s", "the longest that the sweep of dev, api and worker sleeps";
@@ -164,6 +165,7 @@ impl Config {
             log_filter: log_filter(text(LOG, "info"))?,
             settings: Settings {
                 default_channels: channels.clone(),
+                at_most_once: at_most_once(&text(AT_MOST_ONCE, ""))?,
                 idempotency: duration(&get, IDEMPOTENCY, defaults.idempotency, 60, 30 * 86_400)?,
                 retention: duration(&get, RETENTION, defaults.retention, 3_600, 3_650 * 86_400)?,
                 unreceived_after: duration(&get, UNRECEIVED, defaults.unreceived_after, 1, 7 * 86_400)?,
@@ -177,8 +179,20 @@ impl Config {
     }
 }
 
+fn names(list: &str) -> Vec<String> {
+    list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+}
+
+fn at_most_once(list: &str) -> Result<Vec<String>, ConfigError> {
+    let names = names(list);
+    match names.iter().find(|name| !channels::REMOTE.contains(&name.as_str())) {
+        Some(other) => Err(wrong(AT_MOST_ONCE, format!("names {other:?}; there are {}", channels::REMOTE.join(", ")))),
+        None => Ok(names),
+    }
+}
+
 fn channel_names(list: &str) -> Result<Vec<String>, ConfigError> {
-    let names: Vec<String> = list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+    let names = names(list);
     if let Some(unknown) = names.iter().find(|name| !channels::KNOWN.contains(&name.as_str())) {
         return Err(wrong(CHANNELS, format!("names {unknown:?}, which is no channel; there are {}", channels::KNOWN.join(", "))));
     }

@@ -5,7 +5,7 @@ use orders::{
     app::{App, Settings},
     bus::{Bus, BusError, Message},
     channels::Channels,
-    domain::{delivery::Attempt, event::Event, id::EventId},
+    domain::{attempt::Attempt, event::Event, id::EventId},
     store,
     work::{notify, relay},
 };
@@ -50,7 +50,7 @@ impl Bus for Flaky {
 }
 
 fn transient() -> Attempt {
-    Attempt::Transient { reason: "busy".into() }
+    Attempt::Transient { reason: "busy".into(), retry_after: None }
 }
 
 async fn entries(service: &Service, id: &str) -> Vec<Value> {

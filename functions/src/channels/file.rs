@@ -1,8 +1,9 @@
 //! Appends one JSON line a notification to a file: for development, tests and measurements.
 
-use super::Channel;
+use super::{Channel, Journal, Unreadable};
 use crate::domain::{
-    delivery::{Attempt, News, Notification},
+    attempt::Attempt,
+    delivery::{News, Notification},
     id::{DeliveryId, EventId, OrderId},
     order::Order,
 };
@@ -63,12 +64,12 @@ impl Channel for JsonLines {
         "file"
     }
 
-    fn recipients(&self, _order: &Order) -> Vec<String> {
-        vec!["file".into()]
+    async fn recipients(&self, news: News, _order: &Order) -> Result<Vec<String>, Unreadable> {
+        Ok(if news.notifies() { vec!["file".into()] } else { vec![] })
     }
 
     #[expect(clippy::disallowed_methods, reason = "the line says when it was written, whatever clock the orders have")]
-    async fn deliver(&self, notification: &Notification<'_>) -> Attempt {
+    async fn deliver(&self, notification: &Notification<'_>, _journal: &dyn Journal) -> Attempt {
         let text = notification.sentence();
         let line = Line {
             at: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis(),
@@ -86,7 +87,7 @@ impl Channel for JsonLines {
         });
         match written {
             Ok(()) => Attempt::Delivered { provider_id: None },
-            Err(error) => Attempt::Transient { reason: format!("the file could not be written: {error}") },
+            Err(error) => Attempt::Transient { reason: format!("the file could not be written: {error}"), retry_after: None },
         }
     }
 }

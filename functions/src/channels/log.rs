@@ -1,8 +1,9 @@
 //! Tells the operator's log instead of the customer.
 
-use super::Channel;
+use super::{Channel, Journal, Unreadable};
 use crate::domain::{
-    delivery::{Attempt, Notification},
+    attempt::Attempt,
+    delivery::{News, Notification},
     order::Order,
 };
 
@@ -15,11 +16,11 @@ impl Channel for Log {
         "log"
     }
 
-    fn recipients(&self, _order: &Order) -> Vec<String> {
-        vec!["operator".into()]
+    async fn recipients(&self, news: News, _order: &Order) -> Result<Vec<String>, Unreadable> {
+        Ok(if news.notifies() { vec!["operator".into()] } else { vec![] })
     }
 
-    async fn deliver(&self, notification: &Notification<'_>) -> Attempt {
+    async fn deliver(&self, notification: &Notification<'_>, _journal: &dyn Journal) -> Attempt {
         tracing::info!(
             order = %notification.order_id,
             event = %notification.event_id,

@@ -4,8 +4,10 @@ mod file;
 mod log;
 
 use crate::domain::{
-    delivery::{Attempt, Notification},
+    attempt::{Asked, Attempt},
+    delivery::{News, Notification},
     order::Order,
+    retry::{self, Backoff},
 };
 use std::{fmt, path::Path, sync::Arc};
 
@@ -15,19 +17,63 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// As in `NOTIFY_CHANNELS` and in an order's `notify.channels`.
     fn name(&self) -> &'static str;
 
-    /// Whom it would tell of this order: one delivery each. Nobody, when the order has no address for it.
-    fn recipients(&self, order: &Order) -> Vec<String>;
+    /// Whom it would tell this of this order: one delivery each. Nobody, when the order has no address for it.
+    ///
+    /// # Errors
+    /// When a register that it needs cannot be read; the event is taken in later.
+    async fn recipients(&self, news: News, order: &Order) -> Result<Vec<String>, Unreadable>;
+
+    /// Whose being down pauses the attempts at this recipient, as circuits name it. A channel that names one has the
+    /// beginning of each attempt written before it sends. `None`: nothing can be down, and nothing is written before.
+    fn endpoint(&self, _recipient: &str) -> Option<String> {
+        None
+    }
+
+    fn backoff(&self) -> Backoff {
+        retry::DELIVER
+    }
 
     /// One attempt. The delivery id goes along as the idempotency token where the provider takes one.
-    async fn deliver(&self, notification: &Notification<'_>) -> Attempt;
+    async fn deliver(&self, notification: &Notification<'_>, journal: &dyn Journal) -> Attempt;
+
+    /// Whether [`ask`](Self::ask) can answer.
+    fn can_ask(&self) -> bool {
+        false
+    }
+
+    /// Asks the provider what became of an attempt whose outcome is unknown; `provider_ref` is what the journal was told.
+    async fn ask(&self, _notification: &Notification<'_>, _provider_ref: Option<&str>) -> Asked {
+        Asked::CannotBeAsked
+    }
 }
+
+/// Where a channel writes down, before its attempt has ended, what must outlive this process.
+#[async_trait::async_trait]
+pub trait Journal: Send + Sync {
+    /// The provider calls it this, and has not said yet what will become of it. Returns once that is durable, or cannot be
+    /// made so: then the attempt goes on without.
+    async fn sent(&self, provider_ref: &str);
+}
+
+/// What channels look up and change in the registers that operators keep.
+#[async_trait::async_trait]
+pub trait Directory: Send + Sync + fmt::Debug {
+    /// Why this address is not told over this channel; `None` when nothing stands against it.
+    async fn suppressed(&self, channel: &str, address: &str) -> Result<Option<String>, Unreadable>;
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("a register cannot be read: {0}")]
+pub struct Unreadable(pub String);
 
 /// The configured channels, in the order of their configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Channels(Vec<Arc<dyn Channel>>);
 
 /// Every name that `NOTIFY_CHANNELS` may hold.
-pub const KNOWN: [&str; 2] = ["log", "file"];
+pub const KNOWN: &[&str] = &["log", "file"];
+/// Those of them that tell somebody else, and name an endpoint.
+pub const REMOTE: &[&str] = &["webhook"];
 
 impl Channels {
     pub fn new(channels: Vec<Arc<dyn Channel>>) -> Self {
@@ -43,11 +89,18 @@ impl Channels {
     }
 }
 
-/// The channel of that name; `file` is where `file` writes. `None` for a name that is not in [`KNOWN`].
-pub fn open(name: &str, file: &Path) -> Option<Arc<dyn Channel>> {
+/// What channels are made from.
+#[derive(Debug, Clone)]
+pub struct Setup<'a> {
+    /// Where `file` writes.
+    pub file: &'a Path,
+}
+
+/// The channel of that name. `None` for a name that is not in [`KNOWN`].
+pub fn open(name: &str, setup: &Setup<'_>) -> Option<Arc<dyn Channel>> {
     match name {
         "log" => Some(Arc::new(log::Log)),
-        "file" => Some(Arc::new(file::JsonLines::new(file))),
+        "file" => Some(Arc::new(file::JsonLines::new(setup.file))),
         _ => None,
     }
 }

@@ -99,7 +99,8 @@ pub fn bus(config: &Config) -> anyhow::Result<Option<ServiceBusClient>> {
 
 /// What the settings name, put together. Nothing is opened yet.
 pub fn app(config: &Config, bus: Option<Arc<dyn Bus>>) -> Arc<App> {
-    let channels = config.channels.iter().filter_map(|name| channels::open(name, &config.notify_file)).collect();
+    let setup = channels::Setup { file: &config.notify_file };
+    let channels = config.channels.iter().filter_map(|name| channels::open(name, &setup)).collect();
     let store = store::open(&config.database);
     Arc::new(App::new(store, bus, Channels::new(channels), Arc::new(SystemClock), config.settings.clone()))
 }

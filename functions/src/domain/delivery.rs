@@ -1,35 +1,46 @@
-//! Telling a customer: which events are told, over which channels, and what may become of an attempt.
+//! Telling a customer: which events are told, and over which channels.
 
 use super::{
+    attempt::Doubt,
     currency,
     event::{EventKind, Received},
     id::{DeliveryId, EventId, OrderId},
     order::Order,
-    retry,
     status::Status,
-    timestamp::Timestamp,
     trace::Trace,
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, time::Duration};
 
-/// What the customer is told; the other events are nobody's news.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What an event tells: some of it to the customer, all of it to endpoints that ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum News {
     Created,
+    Confirmed,
     Shipped,
+    Delivered,
     Cancelled,
 }
 
 impl News {
+    pub const ALL: [Self; 5] = [Self::Created, Self::Confirmed, Self::Shipped, Self::Delivered, Self::Cancelled];
+
+    /// `None` for a status that no order changes to.
     pub fn of(kind: EventKind, order: &Order) -> Option<Self> {
         match (kind, order.status) {
             (EventKind::Created, _) => Some(Self::Created),
+            (EventKind::StatusChanged, Status::Confirmed) => Some(Self::Confirmed),
             (EventKind::StatusChanged, Status::Shipped) => Some(Self::Shipped),
+            (EventKind::StatusChanged, Status::Delivered) => Some(Self::Delivered),
             (EventKind::Cancelled, _) => Some(Self::Cancelled),
-            (EventKind::StatusChanged, _) => None,
+            (EventKind::StatusChanged, Status::Placed | Status::Cancelled) => None,
         }
+    }
+
+    /// Whether the customer is told of it.
+    pub fn notifies(self) -> bool {
+        matches!(self, Self::Created | Self::Shipped | Self::Cancelled)
     }
 }
 
@@ -37,7 +48,9 @@ impl fmt::Display for News {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Created => "created",
+            Self::Confirmed => "confirmed",
             Self::Shipped => "shipped",
+            Self::Delivered => "delivered",
             Self::Cancelled => "cancelled",
         })
     }
@@ -45,11 +58,8 @@ impl fmt::Display for News {
 
 /// The channels that an order's news goes over: its own choice, else the configured default. A channel that was
 /// configured when the order was placed and is not any more stays in the list, and fails with that reason.
-pub fn channels_for<'a>(received: &'a Received, defaults: &'a [String]) -> &'a [String] {
-    if News::of(received.event.kind, &received.order).is_none() {
-        return &[];
-    }
-    received.order.notify.channels.as_deref().unwrap_or(defaults)
+pub fn channels_for<'a>(order: &'a Order, defaults: &'a [String]) -> &'a [String] {
+    order.notify.channels.as_deref().unwrap_or(defaults)
 }
 
 /// A notification to make: one event, one channel, one recipient.
@@ -58,6 +68,9 @@ pub struct NewDelivery {
     pub id: DeliveryId,
     pub channel: String,
     pub recipient: String,
+    /// Whose being down pauses the attempts, and before each of which is written that it begins. `None`: nothing can be
+    /// down, and the lease alone says that somebody may be at it.
+    pub endpoint: Option<String>,
 }
 
 /// One leased delivery with all that an attempt needs.
@@ -66,8 +79,14 @@ pub struct Delivery {
     pub id: DeliveryId,
     pub channel: String,
     pub recipient: String,
+    /// As in [`NewDelivery`].
+    pub endpoint: Option<String>,
     /// Counts from 1; the attempt that is about to be made.
     pub attempt: u32,
+    /// An earlier attempt whose outcome is unknown.
+    pub doubt: Option<Doubt>,
+    /// By how much longer than the horizon attempts are made.
+    pub extended_by: Duration,
     pub received: Received,
 }
 
@@ -86,7 +105,7 @@ pub struct Notification<'a> {
 }
 
 impl Delivery {
-    /// `None` when the event is not news; such a delivery is never made.
+    /// `None` when the event is no news; such a delivery is never made.
     pub fn notification(&self) -> Option<Notification<'_>> {
         let Received { event, order } = &self.received;
         Some(Notification {
@@ -100,21 +119,6 @@ impl Delivery {
             order,
         })
     }
-
-    /// What becomes of the delivery when the attempt ended so. `draw` is a random number from 0 to 1.
-    pub fn settle(&self, attempt: Attempt, now: Timestamp, draw: f64) -> Outcome {
-        match attempt {
-            Attempt::Delivered { provider_id } => Outcome::Succeeded { provider_id },
-            Attempt::Permanent { reason } => Outcome::Failed { reason },
-            Attempt::Transient { reason } => {
-                let next_attempt_at = retry::DELIVER.next(now, self.attempt, draw);
-                if next_attempt_at > self.received.event.occurred_at.plus(retry::HORIZON) {
-                    return Outcome::Failed { reason: format!("{reason} (given up after {} attempts)", self.attempt) };
-                }
-                Outcome::Retrying { reason, next_attempt_at }
-            }
-        }
-    }
 }
 
 impl Notification<'_> {
@@ -123,32 +127,7 @@ impl Notification<'_> {
         let order = self.order_id;
         match self.news {
             News::Created => format!("Your order {order} over {} was placed.", currency::readable(self.order.total, &self.order.currency)),
-            News::Shipped => format!("Your order {order} was shipped."),
-            News::Cancelled => format!("Your order {order} was cancelled."),
+            News::Confirmed | News::Shipped | News::Delivered | News::Cancelled => format!("Your order {order} was {}.", self.news),
         }
     }
-}
-
-/// How one attempt ended, as the channel knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Attempt {
-    Delivered {
-        provider_id: Option<String>,
-    },
-    /// Trying again later may help.
-    Transient {
-        reason: String,
-    },
-    /// Trying again cannot help.
-    Permanent {
-        reason: String,
-    },
-}
-
-/// What is recorded of an attempt, and what follows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    Succeeded { provider_id: Option<String> },
-    Retrying { reason: String, next_attempt_at: Timestamp },
-    Failed { reason: String },
 }

@@ -2,6 +2,7 @@
 //!
 //! Names nothing else of this crate, reads no clock, draws no random number: times and ids are passed in.
 
+pub mod attempt;
 pub mod change;
 pub mod circuit;
 pub mod currency;
@@ -16,6 +17,8 @@ pub mod order;
 pub mod page;
 pub mod retry;
 pub mod status;
+pub mod suppression;
 pub mod timeline;
 pub mod timestamp;
 pub mod trace;
+pub mod webhook;

@@ -14,8 +14,17 @@ pub struct Backoff {
 pub const PUBLISH: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_mins(1) };
 /// Telling the customer.
 pub const DELIVER: Backoff = Backoff { first: Duration::from_secs(2), longest: Duration::from_hours(1) };
-/// A notification that could not be delivered within this time of its event has failed.
+/// Between two probes of a receiver that is down.
+pub const PROBE: Backoff = Backoff { first: Duration::from_secs(2), longest: Duration::from_mins(5) };
+/// A probe that was not heard of for so long is forgotten: its process may have died.
+pub const PROBE_LOST: Duration = Duration::from_mins(1);
+/// An outage of a receiver costs its notifications nothing of their horizon for so long.
+pub const LONGEST_PAUSE: Duration = Duration::from_hours(72);
+/// A notification that could not be delivered within this time of its event has failed; time that its attempts were
+/// paused, since the receiver was down, does not count.
 pub const HORIZON: Duration = Duration::from_hours(24);
+/// The longest that a receiver's wish to be left alone is followed.
+pub const LONGEST_WISH: Duration = Duration::from_hours(12);
 
 impl Backoff {
     /// The wait after the `attempt`-th failure (from 1); `draw` is a random number from 0 to 1.

@@ -54,11 +54,15 @@ pub enum Kind {
     DeliveryRetrying,
     #[serde(rename = "delivery.failed")]
     DeliveryFailed,
-    /// The process ended between the attempt and its record: the customer may have been told.
+    /// Nobody saw how the attempt ended: the customer may have been told.
     #[serde(rename = "delivery.unknown")]
     DeliveryUnknown,
+    /// An operator wants no further attempts.
     #[serde(rename = "delivery.abandoned")]
     DeliveryAbandoned,
+    /// An operator wants further attempts.
+    #[serde(rename = "delivery.reopened")]
+    DeliveryReopened,
 }
 
 impl Entry {

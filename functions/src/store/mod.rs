@@ -1,10 +1,16 @@
 //! Where orders, their events and notifications are kept. Knows SQL and the domain; knows nothing of HTTP or buses.
 
 pub mod azure_sql;
+pub mod ledger;
+mod registers;
 mod sqlite;
 
+pub use ledger::Ledger;
+pub use registers::Registers;
+
 use crate::domain::{
-    delivery::{Delivery, NewDelivery, Outcome},
+    attempt::Outcome,
+    delivery::{Delivery, NewDelivery},
     event::{Event, Received},
     id::{DeliveryId, OrderId},
     idempotency::{IdempotencyKey, NewRecord, Record},
@@ -21,7 +27,7 @@ use std::{
 };
 
 /// The numbered migrations that this binary needs at least; a database that has more is fine.
-pub const SCHEMA_WANTED: i64 = 3;
+pub const SCHEMA_WANTED: i64 = 4;
 
 /// Where the orders are.
 #[derive(Debug, Clone)]
@@ -163,7 +169,7 @@ pub struct Expired {
 
 /// Each method says what it promises; all of them are safe to call from many processes at once.
 #[async_trait::async_trait]
-pub trait Store: Send + Sync + fmt::Debug {
+pub trait Store: Ledger + Registers + Send + Sync + fmt::Debug {
     /// Applies what is missing of the schema; several callers at once apply it once. Returns what was applied.
     async fn migrate(&self, now: Timestamp) -> Result<Vec<String>>;
     /// The version the database has, as far as this process knows; an error when it is lower than [`SCHEMA_WANTED`], or

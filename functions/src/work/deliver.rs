@@ -2,8 +2,11 @@
 
 use crate::{
     app::App,
+    channels::Journal,
     domain::{
-        delivery::{Attempt, Delivery, Outcome},
+        attempt::{Attempt, Outcome, Policy, Rules},
+        delivery::Delivery,
+        retry,
         timestamp::Timestamp,
     },
     store::AttemptRecord,
@@ -14,6 +17,9 @@ use tracing::Instrument;
 
 /// How often a record is tried again while the store is away; after that the lease's end makes the attempt unknown.
 const RECORD_TRIES: u32 = 5;
+
+/// Those of a channel that is not there.
+const NO_RULES: Rules = Rules { policy: Policy::AtLeastOnce, backoff: retry::DELIVER, can_ask: false };
 
 /// Makes the attempt in the background, when one of the places for it is free.
 pub fn start(app: &Arc<App>, delivery: Delivery, lease_until: Timestamp) {
@@ -34,18 +40,20 @@ async fn attempt_within(app: &App, delivery: Delivery, lease_until: Timestamp) {
     if time.is_zero() {
         return;
     }
-    let ended = match (app.channels.get(&delivery.channel), delivery.notification()) {
-        (Some(channel), Some(notification)) => match tokio::time::timeout(time, channel.deliver(&notification)).await {
+    let channel = app.channels.get(&delivery.channel);
+    let ended = match (channel, delivery.notification()) {
+        (Some(channel), Some(notification)) => match tokio::time::timeout(time, channel.deliver(&notification, &Unwritten)).await {
             Ok(ended) => ended,
-            Err(_) => Attempt::Transient { reason: "the channel did not answer in time".into() },
+            Err(_) => Attempt::Unknown { reason: "the channel did not answer in time".into(), provider_ref: None, retry_after: None },
         },
         (None, _) => Attempt::Permanent { reason: format!("the channel {} is not configured", delivery.channel) },
         (_, None) => Attempt::Permanent { reason: "the event is nothing to tell".into() },
     };
+    let rules = channel.map_or(NO_RULES, |channel| app.rules(channel.as_ref()));
     let now = app.now();
-    let outcome = delivery.settle(ended, now, fastrand::f64());
+    let outcome = delivery.settle(ended, rules, None, now, fastrand::f64()).outcome;
     tell(&delivery, &outcome);
-    let retrying = matches!(outcome, Outcome::Retrying { .. });
+    let retrying = matches!(outcome, Outcome::Retrying { .. } | Outcome::Unknown { next_attempt_at: Some(_), .. });
     record(app, AttemptRecord { delivery: delivery.id, attempt: delivery.attempt, at: now, outcome }).await;
     if retrying {
         app.sweep_bell.notify_one();
@@ -59,6 +67,9 @@ fn tell(delivery: &Delivery, outcome: &Outcome) {
         Outcome::Retrying { reason, next_attempt_at } => {
             tracing::warn!(%order, channel, attempt, reason, next = %next_attempt_at, "could not tell the customer, will try again");
         }
+        Outcome::Unknown { reason, next_attempt_at, .. } => {
+            tracing::warn!(%order, channel, attempt, reason, retried = next_attempt_at.is_some(), "the customer may have been told");
+        }
         Outcome::Failed { reason } => tracing::error!(%order, channel, attempt, reason, "could not tell the customer"),
     }
 }
@@ -71,4 +82,11 @@ async fn record(app: &App, record: AttemptRecord) {
         }
         tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(tries)).await;
     }
+}
+
+struct Unwritten;
+
+#[async_trait::async_trait]
+impl Journal for Unwritten {
+    async fn sent(&self, _provider_ref: &str) {}
 }

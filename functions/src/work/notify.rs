@@ -4,7 +4,7 @@ use super::deliver;
 use crate::{
     app::App,
     domain::{
-        delivery::Delivery,
+        delivery::{Delivery, NewDelivery},
         event::{Event, Received},
         retry::Backoff,
     },
@@ -55,13 +55,14 @@ pub async fn again(app: &Arc<App>, body: &[u8]) -> Result<std::result::Result<()
 pub async fn accept(app: &Arc<App>, received: &Received) -> Result<Accepted> {
     let now = app.now();
     let lease_until = now.plus(app.settings.lease);
-    let deliveries = app.deliveries_for(received);
+    let deliveries = app.deliveries_for(received).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let event = (received.event.order_id, received.event.sequence);
     let accepted = app.store.receive(Receipt { event, deliveries: deliveries.clone(), at: now, lease_until }).await?;
     if let Accepted::Deliveries(inserted) = &accepted {
         for new in deliveries.into_iter().filter(|delivery| inserted.contains(&delivery.id)) {
-            let (channel, recipient) = (new.channel, new.recipient);
-            let delivery = Delivery { id: new.id, channel, recipient, attempt: 1, received: received.clone() };
+            let NewDelivery { id, channel, recipient, endpoint } = new;
+            let (received, extended_by) = (received.clone(), Duration::ZERO);
+            let delivery = Delivery { id, channel, recipient, endpoint, attempt: 1, doubt: None, extended_by, received };
             deliver::start(app, delivery, lease_until);
         }
     }

@@ -48,7 +48,7 @@ async fn what_was_done_and_not_heard_of_counts_once() {
     cut();
     assert!(store.update_order(Update { from: 2, document: order.document(), order, event: None }).await.unwrap());
 
-    let new = NewDelivery { id: DeliveryId(Uuid::from_u128(7)), channel: "log".into(), recipient: "x".into() };
+    let new = NewDelivery { id: DeliveryId(Uuid::from_u128(7)), channel: "log".into(), recipient: "x".into(), endpoint: None };
     let receipt = Receipt { event: (plain.order.id, 1), deliveries: vec![new.clone()], at: now(), lease_until: now() };
     cut();
     assert_eq!(store.receive(receipt.clone()).await.unwrap(), Accepted::Deliveries(vec![new.id]), "they are ours to make");

@@ -8,7 +8,8 @@ use crate::support::{
 };
 use orders::{
     domain::{
-        delivery::{NewDelivery, Outcome},
+        attempt::Outcome,
+        delivery::NewDelivery,
         id::{DeliveryId, EventId, OrderId},
         page::Query,
     },
@@ -41,7 +42,7 @@ async fn costs(store: Arc<dyn Store>, added: Addition, count: impl Fn() -> usize
     let (mut order, mut event) = (added.order.clone(), added.event.clone());
     (order.version, event.sequence, event.id) = (2, 2, EventId(Uuid::from_u128(9)));
     let update = Update { from: 1, document: order.document(), order, event: Some(event) };
-    let new = |n| NewDelivery { id: DeliveryId(Uuid::from_u128(n)), channel: "log".into(), recipient: format!("{n}") };
+    let new = |n| NewDelivery { id: DeliveryId(Uuid::from_u128(n)), channel: "log".into(), recipient: format!("{n}"), endpoint: None };
     let receipt = Receipt { event: (id, 1), deliveries: vec![new(1), new(2)], at: now(), lease_until: now() };
     let outcome = Outcome::Failed { reason: "x".into() };
     let attempt = AttemptRecord { delivery: new(1).id, attempt: 1, at: now(), outcome };

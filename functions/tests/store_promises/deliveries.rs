@@ -4,7 +4,8 @@ use super::{LEASE, addition, at};
 use crate::support::{Service, backend::Backend};
 use ::orders::{
     domain::{
-        delivery::{NewDelivery, Outcome},
+        attempt::Outcome,
+        delivery::NewDelivery,
         id::{DeliveryId, OrderId},
     },
     store::{Accepted, AttemptRecord, Expiry, Receipt, RejectedMessage},
@@ -19,7 +20,8 @@ async fn deliveries(service: &Service, count: u128) -> (OrderId, Vec<DeliveryId>
     let store = &service.app.store;
     store.add_order(added, at(0)).await.unwrap();
     store.mark_published(vec![(order, event)], at(0)).await.unwrap();
-    let new = |n| NewDelivery { id: DeliveryId(Uuid::from_u128(n)), channel: "recorder".into(), recipient: format!("test{n}") };
+    let new =
+        |n| NewDelivery { id: DeliveryId(Uuid::from_u128(n)), channel: "recorder".into(), recipient: format!("test{n}"), endpoint: None };
     let deliveries: Vec<_> = (1..=count).map(new).collect();
     let ids: Vec<_> = deliveries.iter().map(|new| new.id).collect();
     let receipt = Receipt { event: (order, event), deliveries, at: at(0), lease_until: at(30) };
@@ -34,8 +36,12 @@ pub async fn a_message_that_comes_twice_or_at_once_makes_its_deliveries_once(bac
     service.app.store.add_order(added, at(0)).await.unwrap();
     let receive = |n: u128| {
         let store = Arc::clone(&service.app.store);
-        let new =
-            |m: u128| NewDelivery { id: DeliveryId(Uuid::from_u128(n * 10 + m)), channel: "mail".into(), recipient: format!("Zoë{m}") };
+        let new = |m: u128| NewDelivery {
+            id: DeliveryId(Uuid::from_u128(n * 10 + m)),
+            channel: "mail".into(),
+            recipient: format!("Zoë{m}"),
+            endpoint: None,
+        };
         let receipt = Receipt { event, deliveries: vec![new(1), new(2)], at: at(0), lease_until: at(30) };
         tokio::spawn(async move { store.receive(receipt).await.unwrap() })
     };

@@ -79,7 +79,7 @@ pub async fn many_that_claim_at_once_get_each_event_once(backend: Backend) {
 
 pub async fn an_event_that_was_never_written_is_unknown(backend: Backend) {
     let service = backend.service().await;
-    let new = NewDelivery { id: DeliveryId(Uuid::from_u128(7)), channel: "log".into(), recipient: "x".into() };
+    let new = NewDelivery { id: DeliveryId(Uuid::from_u128(7)), channel: "log".into(), recipient: "x".into(), endpoint: None };
     let receipt = Receipt { event: (OrderId(Uuid::from_u128(1)), 1), deliveries: vec![new], at: at(0), lease_until: at(30) };
     assert_eq!(service.app.store.receive(receipt).await.unwrap(), Accepted::UnknownEvent);
 }

@@ -1,9 +1,10 @@
 //! A channel that writes down what it is told, and answers as the test wants.
 
 use orders::{
-    channels::Channel,
+    channels::{Channel, Journal, Unreadable},
     domain::{
-        delivery::{Attempt, Notification},
+        attempt::Attempt,
+        delivery::{News, Notification},
         id::{DeliveryId, OrderId},
         order::Order,
     },
@@ -42,11 +43,11 @@ impl Channel for Recorder {
         "recorder"
     }
 
-    fn recipients(&self, _order: &Order) -> Vec<String> {
-        vec!["test".into()]
+    async fn recipients(&self, news: News, _order: &Order) -> Result<Vec<String>, Unreadable> {
+        Ok(if news.notifies() { vec!["test".into()] } else { vec![] })
     }
 
-    async fn deliver(&self, notification: &Notification<'_>) -> Attempt {
+    async fn deliver(&self, notification: &Notification<'_>, _journal: &dyn Journal) -> Attempt {
         self.told.lock().unwrap().push(Told {
             order: notification.order_id,
             delivery: notification.delivery_id,

@@ -122,6 +122,11 @@ pub(super) fn number(row: &Row, column: usize) -> Result<u32, Fault> {
     u32::try_from(value).map_err(broken)
 }
 
+pub(super) fn number_or_none(row: &Row, column: usize) -> Result<Option<u32>, Fault> {
+    let value: Option<i32> = row.try_get(column).map_err(broken)?;
+    value.map(u32::try_from).transpose().map_err(broken)
+}
+
 pub(super) fn moment(row: &Row, column: usize) -> Result<Timestamp, Fault> {
     required(row, column).map(Timestamp::from_millis)
 }
@@ -129,6 +134,12 @@ pub(super) fn moment(row: &Row, column: usize) -> Result<Timestamp, Fault> {
 pub(super) fn moment_or_none(row: &Row, column: usize) -> Result<Option<Timestamp>, Fault> {
     let millis: Option<i64> = row.try_get(column).map_err(broken)?;
     Ok(millis.map(Timestamp::from_millis))
+}
+
+/// Milliseconds.
+pub(super) fn duration(row: &Row, column: usize) -> Result<Duration, Fault> {
+    let millis: i64 = required(row, column)?;
+    u64::try_from(millis).map(Duration::from_millis).map_err(broken)
 }
 
 pub(super) fn text(row: &Row, column: usize) -> Result<&str, Fault> {

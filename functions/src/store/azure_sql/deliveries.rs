@@ -2,14 +2,16 @@
 
 use super::{
     super::{Accepted, AttemptRecord, Receipt, Rejected, RejectedMessage, Result},
-    connect::{bytes, int, moment, number, text, text_or_none, uuid},
+    connect::{bytes, duration, int, moment, number, number_or_none, text, text_or_none, uuid},
     fault::{Fault, broken},
     outbox,
     pool::Pool,
 };
 use crate::domain::{
-    delivery::{Delivery, Outcome},
+    attempt::{Doubt, Outcome},
+    delivery::{Delivery, NewDelivery},
     id::DeliveryId,
+    retry,
     timestamp::Timestamp,
 };
 use serde_json::json;
@@ -27,10 +29,13 @@ const RECEIVE: &str = "
         INSERT INTO @inserted (id) VALUES (NULL);
     ELSE
     BEGIN
-        INSERT INTO dbo.deliveries (id, order_id, sequence, channel, recipient, attempts, next_attempt_at, lease_until, created_at)
+        INSERT INTO dbo.deliveries
+            (id, order_id, sequence, channel, recipient, endpoint, attempts, next_attempt_at, lease_until, created_at)
         OUTPUT inserted.id INTO @inserted (id)
-        SELECT new.id, @P2, @P3, new.channel, new.recipient, 1, @P5, @P5, @P4
-        FROM OPENJSON(@P6) WITH (id uniqueidentifier '$.id', channel nvarchar(40) '$.channel', recipient nvarchar(780) '$.recipient') AS new
+        SELECT new.id, @P2, @P3, new.channel, new.recipient, new.endpoint, 1, @P5, @P5, @P4
+        FROM OPENJSON(@P6) WITH (
+            id uniqueidentifier '$.id', channel nvarchar(40) '$.channel', recipient nvarchar(780) '$.recipient',
+            endpoint nvarchar(400) '$.endpoint') AS new
         WHERE NOT EXISTS (
             SELECT 1
             FROM dbo.deliveries AS there
@@ -48,11 +53,15 @@ const RECEIVE: &str = "
     SELECT id FROM @inserted";
 
 /// What the outcome is called as an attempt, what it makes of the delivery, why, when next, and the provider's id.
-fn words(outcome: &Outcome) -> (&'static str, &'static str, Option<&str>, Option<Timestamp>, Option<&str>) {
+pub(super) fn words(outcome: &Outcome) -> (&'static str, &'static str, Option<&str>, Option<Timestamp>, Option<&str>) {
     match outcome {
         Outcome::Succeeded { provider_id } => ("succeeded", "succeeded", None, None, provider_id.as_deref()),
         Outcome::Retrying { reason, next_attempt_at } => ("retrying", "pending", Some(reason), Some(*next_attempt_at), None),
         Outcome::Failed { reason } => ("failed", "failed", Some(reason), None, None),
+        Outcome::Unknown { reason, provider_ref, next_attempt_at } => {
+            let state = if next_attempt_at.is_some() { "pending" } else { "failed" };
+            ("unknown", state, Some(reason), *next_attempt_at, provider_ref.as_deref())
+        }
     }
 }
 
@@ -60,7 +69,9 @@ pub(super) async fn receive(pool: &Pool, receipt: &Receipt) -> Result<Accepted> 
     let new: Vec<_> = receipt
         .deliveries
         .iter()
-        .map(|delivery| json!({ "id": delivery.id, "channel": delivery.channel, "recipient": delivery.recipient }))
+        .map(|NewDelivery { id, channel, recipient, endpoint }| {
+            json!({ "id": id, "channel": channel, "recipient": recipient, "endpoint": endpoint })
+        })
         .collect();
     let new = serde_json::Value::from(new).to_string();
     let (order, sequence) = receipt.event;
@@ -114,15 +125,35 @@ pub(super) async fn record(pool: &Pool, record: &AttemptRecord) -> Result<()> {
     .map(drop)
 }
 
-/// Where an earlier lease ran out, whoever made that attempt did not live to say how it ended.
+/// What is due at an endpoint that is down waits for its next probe, without being claimed; after a long outage it is
+/// claimed, so that it can be given up. Where an earlier lease ran out, whoever made that attempt did not live to say how
+/// it ended; with an endpoint, an attempt whose beginning is not written was never sent.
 const CLAIM: &str = "
     SET NOCOUNT ON; SET XACT_ABORT ON;
     IF @@TRANCOUNT > 0 ROLLBACK;
-    DECLARE @claimed TABLE (id uniqueidentifier NOT NULL, begun int NOT NULL, lost bigint NULL, due bigint NOT NULL);
+    DECLARE @claimed TABLE (
+        id uniqueidentifier NOT NULL, begun int NOT NULL, lost bigint NULL, due bigint NOT NULL, doubt int NULL);
     BEGIN TRANSACTION;
     UPDATE delivery
-    SET attempts = delivery.attempts + 1, lease_until = @P2, next_attempt_at = @P2
-    OUTPUT inserted.id, deleted.attempts, deleted.lease_until, deleted.next_attempt_at INTO @claimed (id, begun, lost, due)
+    SET paused_at = COALESCE(delivery.paused_at, @P3), next_attempt_at = circuit.open_until
+    FROM dbo.circuits AS circuit
+    JOIN dbo.deliveries AS delivery WITH (READCOMMITTEDLOCK, READPAST, UPDLOCK, ROWLOCK) ON delivery.endpoint = circuit.endpoint
+    WHERE circuit.open_until > @P3
+      AND circuit.opened_at > @P5
+      AND delivery.state = N'pending'
+      AND delivery.next_attempt_at <= @P3
+      AND delivery.lease_until IS NULL;
+    UPDATE delivery
+    SET attempts = delivery.attempts + 1, lease_until = @P2, next_attempt_at = @P2, begun_at = NULL, paused_at = NULL,
+        doubt = COALESCE(
+            delivery.doubt,
+            CASE WHEN delivery.lease_until IS NOT NULL AND (delivery.endpoint IS NULL OR delivery.begun_at IS NOT NULL)
+                 THEN delivery.attempts END),
+        extended_by = delivery.extended_by + CASE WHEN delivery.paused_at < @P3 THEN @P3 - delivery.paused_at ELSE 0 END
+    OUTPUT inserted.id, deleted.attempts,
+           CASE WHEN deleted.endpoint IS NULL OR deleted.begun_at IS NOT NULL THEN deleted.lease_until END,
+           deleted.next_attempt_at, inserted.doubt
+    INTO @claimed (id, begun, lost, due, doubt)
     FROM dbo.deliveries AS delivery WITH (READCOMMITTEDLOCK, READPAST, UPDLOCK, ROWLOCK)
     WHERE delivery.seq IN (
         SELECT TOP (@P4) waiting.seq
@@ -137,18 +168,28 @@ const CLAIM: &str = "
           SELECT 1 FROM dbo.delivery_attempts AS ended WHERE ended.delivery_id = claimed.id AND ended.attempt = claimed.begun);
     COMMIT;
     SELECT event.order_id, event.sequence, event.id, event.kind, event.occurred_at, event.traceparent, event.data,
-           delivery.id, delivery.channel, delivery.recipient, claimed.begun
+           delivery.id, delivery.channel, delivery.recipient, claimed.begun, delivery.endpoint, claimed.doubt,
+           delivery.provider_ref, delivery.extended_by
     FROM @claimed AS claimed
     JOIN dbo.deliveries AS delivery ON delivery.id = claimed.id
     JOIN dbo.outbox AS event ON event.order_id = delivery.order_id AND event.sequence = delivery.sequence
     ORDER BY claimed.due";
 
 pub(super) async fn claim(pool: &Pool, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Delivery>> {
-    let results = pool.write(CLAIM, &[&now.plus(lease).millis(), &now.millis(), &int(limit)]).await?;
+    let (until, pausing) = (now.plus(lease).millis(), now.minus(retry::LONGEST_PAUSE).millis());
+    let results = pool.write(CLAIM, &[&until, &now.millis(), &int(limit), &pausing]).await?;
     let claimed = results.iter().flatten().map(|row| {
-        let received = outbox::event(row)?.with_order().map_err(broken)?;
-        let (channel, recipient) = (text(row, 8)?.to_owned(), text(row, 9)?.to_owned());
-        Ok(Delivery { id: DeliveryId(uuid(row, 7)?), channel, recipient, attempt: number(row, 10)? + 1, received })
+        let provider_ref = text_or_none(row, 13)?.map(str::to_owned);
+        Ok(Delivery {
+            id: DeliveryId(uuid(row, 7)?),
+            channel: text(row, 8)?.to_owned(),
+            recipient: text(row, 9)?.to_owned(),
+            endpoint: text_or_none(row, 11)?.map(str::to_owned),
+            attempt: number(row, 10)? + 1,
+            doubt: number_or_none(row, 12)?.map(|attempt| Doubt { attempt, provider_ref }),
+            extended_by: duration(row, 14)?,
+            received: outbox::event(row)?.with_order().map_err(broken)?,
+        })
     });
     Ok(claimed.collect::<std::result::Result<_, Fault>>()?)
 }

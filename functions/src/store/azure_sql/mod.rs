@@ -7,10 +7,13 @@ mod connection_string;
 mod deliveries;
 mod fault;
 mod known;
+mod ledger;
 mod migrate;
+mod operators;
 mod orders;
 mod outbox;
 mod pool;
+mod registers;
 mod timeline;
 mod upkeep;
 mod users;
@@ -19,17 +22,21 @@ pub use connect::{Login, Server, User};
 pub use connection_string::{Authentication, ConnectionString, Encryption, Identity, Malformed, Tls};
 
 use super::{
-    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Receipt, Rejected, RejectedMessage, Result, Store, Update,
+    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Ledger, Receipt, Registers, Rejected, RejectedMessage,
+    Result, Store, Update,
+    ledger::{Begin, Begun, Decision, Ending, Entry, Outage, Step, Wanted},
 };
 use crate::domain::{
     delivery::Delivery,
     event::Received,
-    id::OrderId,
+    id::{DeliveryId, OrderId},
     idempotency::{IdempotencyKey, Record},
     order::Stored,
     page::{Page, Query},
+    suppression::Suppression,
     timeline::Timeline,
     timestamp::Timestamp,
+    webhook::Endpoint,
 };
 use pool::Pool;
 use std::{sync::Arc, time::Duration};
@@ -141,5 +148,71 @@ impl Store for AzureSqlStore {
 
     async fn expire(&self, expiry: Expiry) -> Result<Expired> {
         upkeep::expire(&self.pool, expiry).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Ledger for AzureSqlStore {
+    async fn begin(&self, begin: Begin) -> Result<Begun> {
+        ledger::begin(&self.pool, &begin).await
+    }
+
+    async fn sent(&self, delivery: DeliveryId, attempt: u32, provider_ref: String) -> Result<()> {
+        ledger::sent(&self.pool, delivery, attempt, &provider_ref).await
+    }
+
+    async fn end(&self, ending: Ending) -> Result<()> {
+        ledger::end(&self.pool, &ending).await
+    }
+
+    async fn deliveries(&self, wanted: &Wanted) -> Result<Vec<Entry>> {
+        operators::deliveries(&self.pool, wanted).await
+    }
+
+    async fn steps(&self, delivery: DeliveryId) -> Result<Vec<Step>> {
+        operators::steps(&self.pool, delivery).await
+    }
+
+    async fn decide(&self, deliveries: Vec<DeliveryId>, decision: Decision, reason: String, at: Timestamp) -> Result<Vec<DeliveryId>> {
+        operators::decide(&self.pool, &deliveries, decision, &reason, at).await
+    }
+
+    async fn outages(&self) -> Result<Vec<Outage>> {
+        ledger::outages(&self.pool).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Registers for AzureSqlStore {
+    async fn webhook_endpoints(&self) -> Result<Vec<Endpoint>> {
+        registers::endpoints(&self.pool).await
+    }
+
+    async fn put_webhook_endpoint(&self, endpoint: Endpoint) -> Result<()> {
+        registers::put_endpoint(&self.pool, &endpoint).await
+    }
+
+    async fn remove_webhook_endpoint(&self, name: String) -> Result<bool> {
+        registers::remove_endpoint(&self.pool, &name).await
+    }
+
+    async fn disable_webhook_endpoint(&self, name: String, reason: String, at: Timestamp) -> Result<()> {
+        registers::disable_endpoint(&self.pool, &name, &reason, at).await
+    }
+
+    async fn suppressions(&self, channel: Option<String>) -> Result<Vec<Suppression>> {
+        registers::suppressions(&self.pool, channel.as_deref()).await
+    }
+
+    async fn suppression(&self, channel: &str, address: &str) -> Result<Option<Suppression>> {
+        registers::suppression(&self.pool, channel, address).await
+    }
+
+    async fn add_suppression(&self, suppression: Suppression) -> Result<bool> {
+        registers::add_suppression(&self.pool, &suppression).await
+    }
+
+    async fn remove_suppression(&self, channel: String, address: String) -> Result<bool> {
+        registers::remove_suppression(&self.pool, &channel, &address).await
     }
 }

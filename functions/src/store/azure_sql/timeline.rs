@@ -2,7 +2,7 @@
 
 use super::{
     super::Result,
-    connect::{moment, moment_or_none, number, text, text_or_none},
+    connect::{moment, moment_or_none, number_or_none, text, text_or_none},
     fault::{Fault, broken},
     pool::Pool,
 };
@@ -19,6 +19,10 @@ const READ: &str = "
     SELECT kind, occurred_at, published_at, received_at, data FROM dbo.outbox WHERE order_id = @P1 ORDER BY sequence;
     SELECT ended.at, ended.outcome, deliveries.channel, ended.attempt, ended.reason, ended.next_attempt_at
     FROM dbo.deliveries AS deliveries JOIN dbo.delivery_attempts AS ended ON ended.delivery_id = deliveries.id
+    WHERE deliveries.order_id = @P1
+    UNION ALL
+    SELECT decided.at, decided.decision, deliveries.channel, NULL, decided.reason, NULL
+    FROM dbo.deliveries AS deliveries JOIN dbo.delivery_decisions AS decided ON decided.delivery_id = deliveries.id
     WHERE deliveries.order_id = @P1";
 
 pub(super) async fn read(pool: &Pool, id: OrderId) -> Result<Option<Timeline>> {
@@ -63,13 +67,16 @@ fn attempts(rows: &[Row]) -> std::result::Result<Vec<Entry>, Fault> {
                 "failed" => Kind::DeliveryFailed,
                 "unknown" => Kind::DeliveryUnknown,
                 "abandoned" => Kind::DeliveryAbandoned,
-                _ => return Err(broken("an attempt with an outcome that is not known")),
+                "reopened" => Kind::DeliveryReopened,
+                // By the channel's policy, since the outcome of an attempt is unknown.
+                "not-repeated" => Kind::DeliveryFailed,
+                _ => return Err(broken("an attempt or a decision of a kind that is not known")),
             };
             Ok(Entry {
                 at: moment(row, 0)?,
                 kind,
                 channel: Some(text(row, 2)?.to_owned()),
-                attempt: Some(number(row, 3)?),
+                attempt: number_or_none(row, 3)?,
                 reason: text_or_none(row, 4)?.map(str::to_owned),
                 next_attempt_at: moment_or_none(row, 5)?,
             })

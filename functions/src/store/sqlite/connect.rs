@@ -111,6 +111,11 @@ pub(super) fn number(row: &SqliteRow, column: usize) -> Result<u32> {
     u32::try_from(value).map_err(broken)
 }
 
+pub(super) fn number_or_none(row: &SqliteRow, column: usize) -> Result<Option<u32>> {
+    let value: Option<i64> = row.try_get(column).map_err(|error| fault(&error))?;
+    value.map(u32::try_from).transpose().map_err(broken)
+}
+
 pub(super) fn moment(row: &SqliteRow, column: usize) -> Result<Timestamp> {
     row.try_get(column).map(Timestamp::from_millis).map_err(|error| fault(&error))
 }

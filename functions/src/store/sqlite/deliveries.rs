@@ -3,20 +3,26 @@
 use super::{
     super::{Accepted, AttemptRecord, Receipt, Rejected, RejectedMessage, Result},
     bulk::Around,
-    connect::{broken, fault, moment, moment_or_none, number, text, text_or_none, uuid},
+    connect::{broken, fault, moment, moment_or_none, number, number_or_none, text, text_or_none, uuid},
     orders, outbox,
 };
 use crate::domain::{
-    delivery::{Delivery, NewDelivery, Outcome},
+    attempt::{Doubt, Outcome},
+    delivery::{Delivery, NewDelivery},
     id::DeliveryId,
+    retry,
     timestamp::Timestamp,
 };
-use sqlx::{Arguments, Row, SqliteConnection, error::BoxDynError, sqlite::SqliteArguments};
+use sqlx::{
+    Arguments, Row, SqliteConnection,
+    error::BoxDynError,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 use std::time::Duration;
 
 pub(super) const INSERT: Around = (
-    "INSERT INTO deliveries (id, order_id, sequence, channel, recipient, attempts, next_attempt_at, lease_until, created_at) VALUES",
-    "(?, ?, ?, ?, ?, 1, ?, ?, ?)",
+    "INSERT INTO deliveries (id, order_id, sequence, channel, recipient, endpoint, attempts, next_attempt_at, lease_until, created_at) VALUES",
+    "(?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
     " ON CONFLICT (order_id, sequence, channel, recipient) DO NOTHING RETURNING id",
 );
 
@@ -47,6 +53,7 @@ pub(super) fn bind(arguments: &mut SqliteArguments, receipt: &Receipt, delivery:
     arguments.add(receipt.event.1)?;
     arguments.add(delivery.channel.as_str())?;
     arguments.add(delivery.recipient.as_str())?;
+    arguments.add(delivery.endpoint.as_deref())?;
     arguments.add(receipt.lease_until.millis())?;
     arguments.add(receipt.lease_until.millis())?;
     arguments.add(receipt.at.millis())
@@ -58,6 +65,10 @@ fn words(outcome: &Outcome) -> (&'static str, &'static str, Option<&str>, Option
         Outcome::Succeeded { provider_id } => ("succeeded", "succeeded", None, None, provider_id.as_deref()),
         Outcome::Retrying { reason, next_attempt_at } => ("retrying", "pending", Some(reason), Some(*next_attempt_at), None),
         Outcome::Failed { reason } => ("failed", "failed", Some(reason), None, None),
+        Outcome::Unknown { reason, provider_ref, next_attempt_at } => {
+            let state = if next_attempt_at.is_some() { "pending" } else { "failed" };
+            ("unknown", state, Some(reason), *next_attempt_at, provider_ref.as_deref())
+        }
     }
 }
 
@@ -111,9 +122,12 @@ pub(super) async fn record(connection: &mut SqliteConnection, record: &AttemptRe
 }
 
 pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Delivery>> {
+    pause(connection, now).await?;
     let rows = sqlx::query(
         "SELECT outbox.order_id, outbox.sequence, outbox.id, outbox.kind, outbox.occurred_at, outbox.traceparent, outbox.data,
-                deliveries.id, deliveries.channel, deliveries.recipient, deliveries.attempts, deliveries.lease_until
+                deliveries.id, deliveries.channel, deliveries.recipient, deliveries.attempts, deliveries.lease_until,
+                deliveries.endpoint, deliveries.begun_at, deliveries.doubt, deliveries.provider_ref, deliveries.paused_at,
+                deliveries.extended_by
          FROM deliveries JOIN outbox USING (order_id, sequence)
          WHERE deliveries.state = 'pending' AND deliveries.next_attempt_at <= ?
          ORDER BY deliveries.next_attempt_at
@@ -129,19 +143,69 @@ pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Ti
         let received = outbox::event(row)?.with_order().map_err(broken)?;
         let id = DeliveryId(uuid(row, 7)?);
         let begun = number(row, 10)?;
-        if let Some(lost) = moment_or_none(row, 11)? {
+        let endpoint = text_or_none(row, 12)?.map(str::to_owned);
+        // With an endpoint, an attempt whose beginning is not written was never sent.
+        let lost =
+            moment_or_none(row, 11)?.filter(|_| endpoint.is_none() || row.try_get::<Option<i64>, _>(13).is_ok_and(|at| at.is_some()));
+        if let Some(lost) = lost {
             mark_unknown(connection, id, begun, lost).await?;
         }
-        sqlx::query("UPDATE deliveries SET attempts = attempts + 1, lease_until = ?1, next_attempt_at = ?1 WHERE id = ?2")
-            .bind(now.plus(lease).millis())
-            .bind(id.0.as_bytes().as_slice())
-            .execute(&mut *connection)
-            .await
-            .map_err(|error| fault(&error))?;
-        let (channel, recipient) = (text(row, 8)?.to_owned(), text(row, 9)?.to_owned());
-        claimed.push(Delivery { id, channel, recipient, attempt: begun + 1, received });
+        let provider_ref = text_or_none(row, 15)?;
+        let doubt = number_or_none(row, 14)?.or(lost.map(|_| begun));
+        let paused = moment_or_none(row, 16)?.map(|since| now.since(since)).unwrap_or_default();
+        let extended_by = millis(row, 17)? + paused;
+        sqlx::query(
+            "UPDATE deliveries
+             SET attempts = attempts + 1, lease_until = ?2, next_attempt_at = ?2, begun_at = NULL, doubt = ?3, paused_at = NULL,
+                 extended_by = ?4
+             WHERE id = ?1",
+        )
+        .bind(id.0.as_bytes().as_slice())
+        .bind(now.plus(lease).millis())
+        .bind(doubt)
+        .bind(i64::try_from(extended_by.as_millis()).map_err(broken)?)
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| fault(&error))?;
+        claimed.push(Delivery {
+            id,
+            channel: text(row, 8)?.to_owned(),
+            recipient: text(row, 9)?.to_owned(),
+            endpoint,
+            attempt: begun + 1,
+            doubt: doubt.map(|attempt| Doubt { attempt, provider_ref: provider_ref.map(str::to_owned) }),
+            extended_by,
+            received,
+        });
     }
     Ok(claimed)
+}
+
+fn millis(row: &SqliteRow, column: usize) -> Result<Duration> {
+    let millis: i64 = row.try_get(column).map_err(|error| fault(&error))?;
+    u64::try_from(millis).map(Duration::from_millis).map_err(broken)
+}
+
+/// Whatever is due at an endpoint that is down waits for its next probe, without being claimed. After a long outage it
+/// is claimed, so that it can be given up.
+async fn pause(connection: &mut SqliteConnection, now: Timestamp) -> Result<()> {
+    sqlx::query(
+        "UPDATE deliveries
+         SET paused_at = coalesce(deliveries.paused_at, ?1), next_attempt_at = circuits.open_until
+         FROM circuits
+         WHERE circuits.open_until > ?1
+           AND circuits.opened_at > ?2
+           AND circuits.endpoint = deliveries.endpoint
+           AND deliveries.state = 'pending'
+           AND deliveries.next_attempt_at <= ?1
+           AND deliveries.lease_until IS NULL",
+    )
+    .bind(now.millis())
+    .bind(now.minus(retry::LONGEST_PAUSE).millis())
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|error| fault(&error))
 }
 
 /// The lease ran out: whoever made that attempt did not live to say how it ended.

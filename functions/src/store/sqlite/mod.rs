@@ -7,26 +7,33 @@ mod bulk;
 mod connect;
 mod deliveries;
 mod job;
+mod ledger;
 mod migrate;
+mod operators;
 mod orders;
 mod outbox;
 mod reader;
+mod registers;
 mod timeline;
 mod upkeep;
 mod writer;
 
 use super::{
-    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Receipt, Rejected, RejectedMessage, Result, Store, Update,
+    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Ledger, Receipt, Registers, Rejected, RejectedMessage,
+    Result, Store, Update,
+    ledger::{Begin, Begun, Decision, Ending, Entry, Outage, Step, Wanted},
 };
 use crate::domain::{
     delivery::Delivery,
     event::Received,
-    id::OrderId,
+    id::{DeliveryId, OrderId},
     idempotency::{IdempotencyKey, Record},
     order::Stored,
     page::{Page, Query},
+    suppression::Suppression,
     timeline::Timeline,
     timestamp::Timestamp,
+    webhook::Endpoint,
 };
 use connect::Readers;
 use reader::Reader;
@@ -128,5 +135,81 @@ impl Store for SqliteStore {
 
     async fn expire(&self, expiry: Expiry) -> Result<Expired> {
         self.writer.run((), move |connection, ()| Box::pin(upkeep::expire(connection, expiry))).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Ledger for SqliteStore {
+    async fn begin(&self, begin: Begin) -> Result<Begun> {
+        self.writer.run(begin, |connection, begin| Box::pin(ledger::begin(connection, begin))).await
+    }
+
+    async fn sent(&self, delivery: DeliveryId, attempt: u32, provider_ref: String) -> Result<()> {
+        self.writer
+            .run(provider_ref, move |connection, provider_ref| Box::pin(ledger::sent(connection, delivery, attempt, provider_ref)))
+            .await
+    }
+
+    async fn end(&self, ending: Ending) -> Result<()> {
+        self.writer.run(ending, |connection, ending| Box::pin(ledger::end(connection, ending))).await
+    }
+
+    async fn deliveries(&self, wanted: &Wanted) -> Result<Vec<Entry>> {
+        operators::deliveries(&mut *self.readers.get().await?, wanted).await
+    }
+
+    async fn steps(&self, delivery: DeliveryId) -> Result<Vec<Step>> {
+        operators::steps(&mut *self.readers.get().await?, delivery).await
+    }
+
+    async fn decide(&self, deliveries: Vec<DeliveryId>, decision: Decision, reason: String, at: Timestamp) -> Result<Vec<DeliveryId>> {
+        self.writer
+            .run((deliveries, reason), move |connection, (deliveries, reason)| {
+                Box::pin(operators::decide(connection, deliveries, decision, reason, at))
+            })
+            .await
+    }
+
+    async fn outages(&self) -> Result<Vec<Outage>> {
+        ledger::outages(&mut *self.readers.get().await?).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Registers for SqliteStore {
+    async fn webhook_endpoints(&self) -> Result<Vec<Endpoint>> {
+        registers::endpoints(&mut *self.readers.get().await?).await
+    }
+
+    async fn put_webhook_endpoint(&self, endpoint: Endpoint) -> Result<()> {
+        self.writer.run(endpoint, |connection, endpoint| Box::pin(registers::put_endpoint(connection, endpoint))).await
+    }
+
+    async fn remove_webhook_endpoint(&self, name: String) -> Result<bool> {
+        self.writer.run(name, |connection, name| Box::pin(registers::remove_endpoint(connection, name))).await
+    }
+
+    async fn disable_webhook_endpoint(&self, name: String, reason: String, at: Timestamp) -> Result<()> {
+        self.writer
+            .run((name, reason), move |connection, (name, reason)| Box::pin(registers::disable_endpoint(connection, name, reason, at)))
+            .await
+    }
+
+    async fn suppressions(&self, channel: Option<String>) -> Result<Vec<Suppression>> {
+        registers::suppressions(&mut *self.readers.get().await?, channel.as_deref()).await
+    }
+
+    async fn suppression(&self, channel: &str, address: &str) -> Result<Option<Suppression>> {
+        registers::suppression(&mut *self.readers.get().await?, channel, address).await
+    }
+
+    async fn add_suppression(&self, suppression: Suppression) -> Result<bool> {
+        self.writer.run(suppression, |connection, suppression| Box::pin(registers::add_suppression(connection, suppression))).await
+    }
+
+    async fn remove_suppression(&self, channel: String, address: String) -> Result<bool> {
+        self.writer
+            .run((channel, address), |connection, (channel, address)| Box::pin(registers::remove_suppression(connection, channel, address)))
+            .await
     }
 }

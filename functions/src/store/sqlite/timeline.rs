@@ -2,7 +2,7 @@
 
 use super::{
     super::Result,
-    connect::{broken, fault, moment, moment_or_none, number, text, text_or_none},
+    connect::{broken, fault, moment, moment_or_none, number_or_none, text, text_or_none},
     orders,
 };
 use crate::domain::{
@@ -52,7 +52,11 @@ async fn attempts(connection: &mut SqliteConnection, id: OrderId) -> Result<Vec<
         "SELECT delivery_attempts.at, delivery_attempts.outcome, deliveries.channel, delivery_attempts.attempt,
                 delivery_attempts.reason, delivery_attempts.next_attempt_at
          FROM deliveries JOIN delivery_attempts ON delivery_attempts.delivery_id = deliveries.id
-         WHERE deliveries.order_id = ?",
+         WHERE deliveries.order_id = ?1
+         UNION ALL
+         SELECT delivery_decisions.at, delivery_decisions.decision, deliveries.channel, NULL, delivery_decisions.reason, NULL
+         FROM deliveries JOIN delivery_decisions ON delivery_decisions.delivery_id = deliveries.id
+         WHERE deliveries.order_id = ?1",
     )
     .bind(id.0.as_bytes().as_slice())
     .fetch_all(connection)
@@ -66,13 +70,16 @@ async fn attempts(connection: &mut SqliteConnection, id: OrderId) -> Result<Vec<
                 "failed" => Kind::DeliveryFailed,
                 "unknown" => Kind::DeliveryUnknown,
                 "abandoned" => Kind::DeliveryAbandoned,
-                _ => return Err(broken("an attempt with an outcome that is not known")),
+                "reopened" => Kind::DeliveryReopened,
+                // By the channel's policy, since the outcome of an attempt is unknown.
+                "not-repeated" => Kind::DeliveryFailed,
+                _ => return Err(broken("an attempt or a decision of a kind that is not known")),
             };
             Ok(Entry {
                 at: moment(row, 0)?,
                 kind,
                 channel: Some(text(row, 2)?.to_owned()),
-                attempt: Some(number(row, 3)?),
+                attempt: number_or_none(row, 3)?,
                 reason: text_or_none(row, 4)?.map(str::to_owned),
                 next_attempt_at: moment_or_none(row, 5)?,
             })

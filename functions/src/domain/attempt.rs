@@ -1,0 +1,245 @@
+//! One attempt to tell one recipient: how it may end, and what follows from that.
+
+use super::{
+    delivery::Delivery,
+    retry::{self, Backoff},
+    timestamp::Timestamp,
+};
+use std::time::Duration;
+
+/// How one attempt ended, as the channel knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    Delivered {
+        provider_id: Option<String>,
+    },
+    /// The receiver answered, and trying this notification again later may help.
+    Transient {
+        reason: String,
+        /// How long the receiver asked to be left alone; never waited less, and at most [`retry::LONGEST_WISH`].
+        retry_after: Option<Duration>,
+    },
+    /// Nothing was taken, and the receiver has nothing for anybody at the moment: it cannot be connected to, or says that
+    /// it is overloaded. Opens its circuit.
+    Down {
+        reason: String,
+        retry_after: Option<Duration>,
+    },
+    /// Trying again cannot help.
+    Permanent {
+        reason: String,
+    },
+    /// The provider may have taken it: the connection broke, or time ran out, after the notification was sent; or it
+    /// took it and has not said what became of it.
+    Unknown {
+        reason: String,
+        /// What the provider calls it, where it said so: then it is up, and can perhaps be asked.
+        provider_ref: Option<String>,
+        retry_after: Option<Duration>,
+    },
+}
+
+/// What a channel's provider says of an earlier attempt whose outcome is unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// This channel has nobody to ask; its policy decides.
+    CannotBeAsked,
+    Delivered {
+        provider_id: Option<String>,
+    },
+    /// It never took it, so sending it again makes no second copy.
+    NotTaken,
+    /// It has it, and has not finished with it.
+    UnderWay {
+        retry_after: Option<Duration>,
+    },
+    /// It took it and could not deliver it.
+    Failed {
+        reason: String,
+    },
+    /// It cannot be reached, so the outcome stays unknown for now.
+    Down {
+        reason: String,
+        retry_after: Option<Duration>,
+    },
+}
+
+/// What is done about an unknown outcome that nobody can be asked about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// It is sent again with the same delivery id: perhaps twice, never not at all.
+    #[default]
+    AtLeastOnce,
+    /// It is not sent again: perhaps not at all, never twice.
+    AtMostOnce,
+}
+
+/// An earlier attempt whose outcome nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    pub attempt: u32,
+    /// What the provider called it, if it got that far.
+    pub provider_ref: Option<String>,
+}
+
+/// What is recorded of an attempt, and what follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Succeeded {
+        provider_id: Option<String>,
+    },
+    Retrying {
+        reason: String,
+        next_attempt_at: Timestamp,
+    },
+    Failed {
+        reason: String,
+    },
+    /// `next_attempt_at` is when the provider is asked, or the notification sent again; `None`: neither will be done.
+    Unknown {
+        reason: String,
+        provider_ref: Option<String>,
+        next_attempt_at: Option<Timestamp>,
+    },
+}
+
+/// What an attempt says of the endpoint it went to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    Up,
+    Down { retry_after: Option<Duration> },
+}
+
+/// A circuit as an attempt found it when it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// As far as was known, the endpoint is up.
+    Closed,
+    /// The endpoint is down, and this attempt is the one that sees whether it still is.
+    Probed { failures: u32, opened_at: Timestamp },
+}
+
+/// What becomes of the endpoint's circuit. It is kept in a row, so that all processes heed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is closed if it was open, and what was paused is due.
+    Up,
+    /// It is opened, or stays open: nothing is sent there before `until`, and then one probe.
+    Down { found: Found, until: Timestamp, reason: String },
+}
+
+/// Where an attempt goes: its endpoint's name, and the circuit as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    pub endpoint: String,
+    pub found: Found,
+}
+
+/// All that one attempt leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    pub outcome: Outcome,
+    /// Without an endpoint there is none.
+    pub verdict: Option<Verdict>,
+    /// From now until the next attempt the horizon does not come nearer.
+    pub paused: bool,
+}
+
+/// By what rules an attempt is settled: its channel's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    pub policy: Policy,
+    pub backoff: Backoff,
+    /// Whether the provider can be asked about an attempt; then the policy need not decide yet.
+    pub can_ask: bool,
+}
+
+impl Attempt {
+    /// Why it did not succeed; empty when it did.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Delivered { .. } => "",
+            Self::Transient { reason, .. } | Self::Down { reason, .. } | Self::Permanent { reason } | Self::Unknown { reason, .. } => {
+                reason
+            }
+        }
+    }
+
+    pub fn signal(&self) -> Signal {
+        match self {
+            Self::Down { retry_after, .. } | Self::Unknown { provider_ref: None, retry_after, .. } => {
+                Signal::Down { retry_after: *retry_after }
+            }
+            Self::Delivered { .. } | Self::Transient { .. } | Self::Permanent { .. } | Self::Unknown { .. } => Signal::Up,
+        }
+    }
+}
+
+impl Delivery {
+    /// Until when attempts are made: [`retry::HORIZON`] after the event, and longer by the time that they were paused.
+    pub fn horizon(&self) -> Timestamp {
+        self.received.event.occurred_at.plus(retry::HORIZON).plus(self.extended_by)
+    }
+
+    /// What becomes of the delivery, and of the circuit on its way, when the attempt ended so. `draw` is a random number
+    /// from 0 to 1.
+    pub fn settle(&self, attempt: Attempt, rules: Rules, way: Option<&Way>, now: Timestamp, draw: f64) -> Settlement {
+        let verdict = way.map(|way| way.judge(&attempt, now, draw));
+        let (paused, until) = match &verdict {
+            Some(Verdict::Down { found, until, .. }) => (found.outage(now) < retry::LONGEST_PAUSE, Some(*until)),
+            _ => (false, None),
+        };
+        let next = |retry_after: Option<Duration>| {
+            let wait = rules.backoff.after(self.attempt, draw).max(retry_after.unwrap_or_default().min(retry::LONGEST_WISH));
+            Some(until.unwrap_or_else(|| now.plus(wait))).filter(|next| paused || *next <= self.horizon())
+        };
+        let given_up = |reason: &str| format!("{reason} (given up after {} attempts)", self.attempt);
+        let outcome = match attempt {
+            Attempt::Delivered { provider_id } => Outcome::Succeeded { provider_id },
+            Attempt::Permanent { reason } => Outcome::Failed { reason },
+            Attempt::Transient { reason, retry_after } | Attempt::Down { reason, retry_after } => match next(retry_after) {
+                Some(next_attempt_at) => Outcome::Retrying { reason, next_attempt_at },
+                None => Outcome::Failed { reason: given_up(&reason) },
+            },
+            Attempt::Unknown { reason, provider_ref, .. } if rules.policy == Policy::AtMostOnce && !rules.can_ask => {
+                Outcome::Unknown { reason: format!("{reason} ({NOT_REPEATED})"), provider_ref, next_attempt_at: None }
+            }
+            Attempt::Unknown { reason, provider_ref, retry_after } => match next(retry_after) {
+                Some(next) => Outcome::Unknown { reason, provider_ref, next_attempt_at: Some(next) },
+                None => Outcome::Unknown { reason: given_up(&reason), provider_ref, next_attempt_at: None },
+            },
+        };
+        let paused = paused && matches!(outcome, Outcome::Retrying { .. } | Outcome::Unknown { next_attempt_at: Some(_), .. });
+        Settlement { outcome, verdict, paused }
+    }
+}
+
+/// What is said of an attempt in doubt by the policy "at most once".
+pub const NOT_REPEATED: &str = "told at most once, so not sent again";
+
+impl Found {
+    /// For how long the endpoint has been down.
+    pub fn outage(self, now: Timestamp) -> Duration {
+        match self {
+            Self::Closed => Duration::ZERO,
+            Self::Probed { opened_at, .. } => now.since(opened_at),
+        }
+    }
+
+    /// Failures in a row before this attempt.
+    pub fn failures(self) -> u32 {
+        match self {
+            Self::Closed => 0,
+            Self::Probed { failures, .. } => failures,
+        }
+    }
+}
+
+impl Way {
+    fn judge(&self, attempt: &Attempt, now: Timestamp, draw: f64) -> Verdict {
+        let Signal::Down { retry_after } = attempt.signal() else { return Verdict::Up };
+        let pause = retry::PROBE.after(self.found.failures().saturating_add(1), draw);
+        let until = now.plus(pause.max(retry_after.unwrap_or_default().min(retry::LONGEST_WISH)));
+        Verdict::Down { found: self.found, until, reason: attempt.reason().to_owned() }
+    }
+}

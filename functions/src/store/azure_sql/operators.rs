@@ -1,0 +1,133 @@
+//! What operators see and decide of deliveries.
+
+use super::{
+    super::{
+        Result,
+        ledger::{Decision, Entry, State, Step, Wanted},
+    },
+    connect::{int, moment, moment_or_none, number, number_or_none, text, text_or_none, uuid},
+    fault::{Fault, broken},
+    pool::Pool,
+};
+use crate::domain::{
+    id::{DeliveryId, OrderId},
+    timestamp::Timestamp,
+};
+use serde_json::json;
+use tiberius::Row;
+
+/// Compiled anew each time, for the conditions that are given.
+const DELIVERIES: &str = "
+    SELECT TOP (@P6) id, order_id, sequence, channel, recipient, state, attempts, doubt, provider_ref, created_at,
+           next_attempt_at, last_at, reason, provider_id
+    FROM dbo.ledger
+    WHERE (@P1 IS NULL OR id IN (SELECT named.id FROM OPENJSON(@P1) WITH (id uniqueidentifier '$') AS named))
+      AND (@P2 IS NULL OR order_id = @P2)
+      AND (@P3 IS NULL OR channel = @P3)
+      AND (@P4 IS NULL OR state IN (SELECT named.state COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@P4) WITH (state nvarchar(20) '$') AS named))
+      AND (@P5 IS NULL OR CHARINDEX(LOWER(@P5), LOWER(reason)) > 0)
+    ORDER BY seq DESC
+    OPTION (RECOMPILE)";
+
+pub(super) async fn deliveries(pool: &Pool, wanted: &Wanted) -> Result<Vec<Entry>> {
+    let ids = (!wanted.ids.is_empty()).then(|| json!(wanted.ids).to_string());
+    let order = wanted.order.map(|order| order.0);
+    let states: Vec<_> = wanted.states.iter().map(|state| state.as_str()).collect();
+    let states = (!states.is_empty()).then(|| json!(states).to_string());
+    let (channel, reason) = (wanted.channel.as_deref(), wanted.reason.as_deref());
+    let results = pool.read(DELIVERIES, &[&ids, &order, &channel, &states, &reason, &int(wanted.limit)]).await?;
+    Ok(results.iter().flatten().map(entry).collect::<std::result::Result<_, Fault>>()?)
+}
+
+fn entry(row: &Row) -> std::result::Result<Entry, Fault> {
+    Ok(Entry {
+        id: DeliveryId(uuid(row, 0)?),
+        order_id: OrderId(uuid(row, 1)?),
+        version: number(row, 2)?,
+        channel: text(row, 3)?.to_owned(),
+        recipient: text(row, 4)?.to_owned(),
+        state: State::parse(text(row, 5)?).ok_or_else(|| broken("a delivery in a state that is not known"))?,
+        attempts: number(row, 6)?,
+        doubt: number_or_none(row, 7)?,
+        provider_ref: text_or_none(row, 8)?.map(str::to_owned),
+        created_at: moment(row, 9)?,
+        next_attempt_at: moment(row, 10)?,
+        last_at: moment_or_none(row, 11)?,
+        reason: text_or_none(row, 12)?.map(str::to_owned),
+        provider_id: text_or_none(row, 13)?.map(str::to_owned),
+    })
+}
+
+pub(super) async fn steps(pool: &Pool, delivery: DeliveryId) -> Result<Vec<Step>> {
+    let sql = "SELECT at, outcome, attempt, reason, next_attempt_at, provider_id
+               FROM dbo.delivery_attempts
+               WHERE delivery_id = @P1
+               UNION ALL
+               SELECT at, decision, NULL, reason, NULL, NULL
+               FROM dbo.delivery_decisions
+               WHERE delivery_id = @P1
+               ORDER BY 1, 3";
+    let results = pool.read(sql, &[&delivery.0]).await?;
+    let rows = results.iter().flatten().map(|row| {
+        Ok(Step {
+            at: moment(row, 0)?,
+            what: text(row, 1)?.to_owned(),
+            attempt: number_or_none(row, 2)?,
+            reason: text_or_none(row, 3)?.map(str::to_owned),
+            next_attempt_at: moment_or_none(row, 4)?,
+            provider_id: text_or_none(row, 5)?.map(str::to_owned),
+        })
+    });
+    Ok(rows.collect::<std::result::Result<_, Fault>>()?)
+}
+
+/// A delivery that was reopened has a whole horizon again, whenever its event occurred. After an earlier try, those that
+/// bear this very decision were decided by it.
+const DECIDE: &str = "
+    SET NOCOUNT ON; SET XACT_ABORT ON;
+    IF @@TRANCOUNT > 0 ROLLBACK;
+    DECLARE @decided TABLE (id uniqueidentifier NOT NULL);
+    BEGIN TRANSACTION;
+    UPDATE delivery
+    SET state = CASE @P3 WHEN N'reopened' THEN N'pending' WHEN N'abandoned' THEN N'abandoned' ELSE N'failed' END,
+        next_attempt_at = @P5,
+        paused_at = NULL,
+        lease_until = NULL,
+        doubt = CASE WHEN @P3 = N'reopened' THEN NULL ELSE delivery.doubt END,
+        provider_ref = CASE WHEN @P3 = N'reopened' THEN NULL ELSE delivery.provider_ref END,
+        begun_at = CASE WHEN @P3 = N'reopened' THEN NULL ELSE delivery.begun_at END,
+        extended_by = CASE WHEN @P3 = N'reopened' AND event.occurred_at < @P5 THEN @P5 - event.occurred_at ELSE delivery.extended_by END
+    OUTPUT inserted.id INTO @decided (id)
+    FROM dbo.deliveries AS delivery
+    JOIN dbo.outbox AS event ON event.order_id = delivery.order_id AND event.sequence = delivery.sequence
+    JOIN OPENJSON(@P2) WITH (id uniqueidentifier '$') AS named ON named.id = delivery.id
+    WHERE (@P3 = N'not-repeated' AND delivery.state = N'pending')
+       OR (@P3 = N'abandoned' AND delivery.state = N'pending' AND delivery.lease_until IS NULL)
+       OR (@P3 = N'reopened' AND delivery.state IN (N'pending', N'failed', N'abandoned') AND delivery.lease_until IS NULL
+           AND NOT EXISTS (
+               SELECT 1
+               FROM dbo.delivery_decisions AS earlier
+               WHERE @P1 = 1 AND earlier.delivery_id = delivery.id AND earlier.at = @P5 AND earlier.decision = @P3));
+    INSERT INTO dbo.delivery_decisions (delivery_id, at, decision, reason)
+    SELECT id, @P5, @P3, @P4 FROM @decided;
+    COMMIT;
+    SELECT id FROM @decided
+    UNION
+    SELECT earlier.delivery_id
+    FROM dbo.delivery_decisions AS earlier
+    JOIN OPENJSON(@P2) WITH (id uniqueidentifier '$') AS named ON named.id = earlier.delivery_id
+    WHERE @P1 = 1 AND earlier.at = @P5 AND earlier.decision = @P3";
+
+pub(super) async fn decide(
+    pool: &Pool,
+    deliveries: &[DeliveryId],
+    decision: Decision,
+    reason: &str,
+    at: Timestamp,
+) -> Result<Vec<DeliveryId>> {
+    let named = json!(deliveries).to_string();
+    let results = pool.write(DECIDE, &[&named, &decision.as_str(), &reason, &at.millis()]).await?;
+    let decided = results.iter().flatten().map(|row| Ok(DeliveryId(uuid(row, 0)?)));
+    let decided = decided.collect::<std::result::Result<Vec<_>, Fault>>()?;
+    Ok(deliveries.iter().copied().filter(|id| decided.contains(id)).collect())
+}

@@ -1,0 +1,191 @@
+//! Attempts with an endpoint, step by step, and what operators see and decide of deliveries.
+
+use super::{AttemptRecord, Result};
+use crate::domain::{
+    attempt::{Found, Verdict},
+    id::{DeliveryId, OrderId},
+    timestamp::Timestamp,
+};
+use serde::Serialize;
+
+/// An attempt that wants to be made.
+#[derive(Debug, Clone)]
+pub struct Begin {
+    pub delivery: DeliveryId,
+    pub attempt: u32,
+    pub endpoint: String,
+    pub at: Timestamp,
+    pub purpose: Purpose,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is about to be sent: that it begins is written, and an earlier doubt is settled by it.
+    Send,
+    /// The provider is about to be asked about an earlier attempt.
+    Ask,
+    /// It was asked, and the attempt is about to be sent: the circuit was heeded then.
+    SendAfterAsking,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// It may be made.
+    Go(Found),
+    /// The endpoint is down: the delivery was given back, and is due then.
+    Paused { until: Timestamp },
+    /// The delivery is somebody else's by now, or decided: nothing may be sent.
+    Lost,
+}
+
+/// How an attempt with an endpoint ended.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    pub record: AttemptRecord,
+    pub endpoint: String,
+    /// `None`: it says nothing of the endpoint.
+    pub verdict: Option<Verdict>,
+    /// From now until the next attempt the horizon does not come nearer.
+    pub paused: bool,
+    /// What was unknown of an earlier attempt is known by this outcome. A success says so by itself.
+    pub ends_doubt: bool,
+}
+
+/// A row of the view `ledger`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    pub id: DeliveryId,
+    pub order_id: OrderId,
+    pub version: u32,
+    pub channel: String,
+    pub recipient: String,
+    pub state: State,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// The attempt whose outcome is unknown.
+    pub doubt: Option<u32>,
+    pub provider_ref: Option<String>,
+    pub created_at: Timestamp,
+    /// With `pending` and `paused`: when the next attempt is due. With `sending`: when its lease ends.
+    pub next_attempt_at: Timestamp,
+    /// When the last attempt ended, why it did not succeed, and what the provider calls it.
+    pub last_at: Option<Timestamp>,
+    pub reason: Option<String>,
+    pub provider_id: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Waits for its next attempt.
+    Pending,
+    /// An attempt is under way, or its process died and the lease has not ended yet.
+    Sending,
+    /// Waits for its endpoint to be back.
+    Paused,
+    Succeeded,
+    Failed,
+    /// Given up, and the customer may have been told.
+    Unknown,
+    Abandoned,
+}
+
+/// Which deliveries an operator means: all conditions hold.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Empty: any.
+    pub ids: Vec<DeliveryId>,
+    pub order: Option<OrderId>,
+    pub channel: Option<String>,
+    /// Empty: any.
+    pub states: Vec<State>,
+    /// The last reason contains this text, whatever the case of its letters.
+    pub reason: Option<String>,
+    /// At most so many, newest first.
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// An operator wants further attempts: due at once, with a whole horizon, and without regard to what was unknown.
+    Reopened,
+    /// An operator wants no further attempts.
+    Abandoned,
+    /// The channel's policy wants none, since the outcome of one is unknown.
+    NotRepeated,
+}
+
+/// One step in a delivery's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    pub at: Timestamp,
+    /// `succeeded`, `retrying`, `failed` or `unknown` of an attempt; `reopened`, `abandoned` or `not-repeated` of a decision.
+    pub what: String,
+    pub attempt: Option<u32>,
+    pub reason: Option<String>,
+    pub next_attempt_at: Option<Timestamp>,
+    pub provider_id: Option<String>,
+}
+
+/// A row of `circuits`: an endpoint that is down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outage {
+    pub endpoint: String,
+    pub failures: u32,
+    pub opened_at: Timestamp,
+    pub open_until: Timestamp,
+    pub reason: String,
+}
+
+#[async_trait::async_trait]
+pub trait Ledger {
+    /// Whether the attempt may be made; if so, and it is to be sent, that it began is durable.
+    async fn begin(&self, begin: Begin) -> Result<Begun>;
+    /// What the provider calls an attempt that has not ended.
+    async fn sent(&self, delivery: DeliveryId, attempt: u32, provider_ref: String) -> Result<()>;
+    /// The attempt, what it makes of the delivery, and what it says of the endpoint: all or none. As with
+    /// [`record_attempt`](super::Store::record_attempt), a success stands even after the lease was lost.
+    async fn end(&self, ending: Ending) -> Result<()>;
+
+    async fn deliveries(&self, wanted: &Wanted) -> Result<Vec<Entry>>;
+    /// What happened to one delivery, oldest first.
+    async fn steps(&self, delivery: DeliveryId) -> Result<Vec<Step>>;
+    /// Decides those of the deliveries that the decision can still change, and gives their ids: whatever is not under
+    /// way, to reopen; what is pending and not under way, to abandon; what is pending, not to repeat.
+    async fn decide(&self, deliveries: Vec<DeliveryId>, decision: Decision, reason: String, at: Timestamp) -> Result<Vec<DeliveryId>>;
+    /// The endpoints that are down.
+    async fn outages(&self) -> Result<Vec<Outage>>;
+}
+
+impl State {
+    pub const ALL: [Self; 7] = [Self::Pending, Self::Sending, Self::Paused, Self::Succeeded, Self::Failed, Self::Unknown, Self::Abandoned];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sending => "sending",
+            Self::Paused => "paused",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+impl Decision {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Reopened => "reopened",
+            Self::Abandoned => "abandoned",
+            Self::NotRepeated => "not-repeated",
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What operators see and decide of deliveries.
+
+use super::{
+    super::{
+        Result,
+        ledger::{Decision, Entry, State, Step, Wanted},
+    },
+    connect::{broken, fault, moment, moment_or_none, number, number_or_none, text, text_or_none, uuid},
+};
+use crate::domain::{
+    id::{DeliveryId, OrderId},
+    timestamp::Timestamp,
+};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteRow};
+
+pub(super) async fn deliveries(connection: &mut SqliteConnection, wanted: &Wanted) -> Result<Vec<Entry>> {
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "SELECT id, order_id, sequence, channel, recipient, state, attempts, doubt, provider_ref, created_at, next_attempt_at,
+                last_at, reason, provider_id
+         FROM ledger
+         WHERE TRUE",
+    );
+    if !wanted.ids.is_empty() {
+        sql.push(" AND id IN (");
+        let mut ids = sql.separated(", ");
+        for id in &wanted.ids {
+            ids.push_bind(id.0.as_bytes().to_vec());
+        }
+        sql.push(")");
+    }
+    if let Some(order) = wanted.order {
+        sql.push(" AND order_id = ").push_bind(order.0.as_bytes().to_vec());
+    }
+    if let Some(channel) = &wanted.channel {
+        sql.push(" AND channel = ").push_bind(channel.as_str());
+    }
+    if !wanted.states.is_empty() {
+        sql.push(" AND state IN (");
+        let mut states = sql.separated(", ");
+        for state in &wanted.states {
+            states.push_bind(state.as_str());
+        }
+        sql.push(")");
+    }
+    if let Some(reason) = &wanted.reason {
+        sql.push(" AND instr(lower(reason), lower(").push_bind(reason.as_str()).push(")) > 0");
+    }
+    sql.push(" ORDER BY id DESC LIMIT ").push_bind(wanted.limit);
+    let rows = sql.build().fetch_all(connection).await.map_err(|error| fault(&error))?;
+    rows.iter().map(entry).collect()
+}
+
+fn entry(row: &SqliteRow) -> Result<Entry> {
+    Ok(Entry {
+        id: DeliveryId(uuid(row, 0)?),
+        order_id: OrderId(uuid(row, 1)?),
+        version: number(row, 2)?,
+        channel: text(row, 3)?.to_owned(),
+        recipient: text(row, 4)?.to_owned(),
+        state: State::parse(text(row, 5)?).ok_or_else(|| broken("a delivery in a state that is not known"))?,
+        attempts: number(row, 6)?,
+        doubt: number_or_none(row, 7)?,
+        provider_ref: text_or_none(row, 8)?.map(str::to_owned),
+        created_at: moment(row, 9)?,
+        next_attempt_at: moment(row, 10)?,
+        last_at: moment_or_none(row, 11)?,
+        reason: text_or_none(row, 12)?.map(str::to_owned),
+        provider_id: text_or_none(row, 13)?.map(str::to_owned),
+    })
+}
+
+pub(super) async fn steps(connection: &mut SqliteConnection, delivery: DeliveryId) -> Result<Vec<Step>> {
+    let rows = sqlx::query(
+        "SELECT at, outcome, attempt, reason, next_attempt_at, provider_id FROM delivery_attempts WHERE delivery_id = ?1
+         UNION ALL
+         SELECT at, decision, NULL, reason, NULL, NULL FROM delivery_decisions WHERE delivery_id = ?1
+         ORDER BY 1, 3",
+    )
+    .bind(delivery.0.as_bytes().as_slice())
+    .fetch_all(connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    rows.iter()
+        .map(|row| {
+            Ok(Step {
+                at: moment(row, 0)?,
+                what: text(row, 1)?.to_owned(),
+                attempt: number_or_none(row, 2)?,
+                reason: text_or_none(row, 3)?.map(str::to_owned),
+                next_attempt_at: moment_or_none(row, 4)?,
+                provider_id: text_or_none(row, 5)?.map(str::to_owned),
+            })
+        })
+        .collect()
+}
+
+/// A delivery that was reopened has a whole horizon again, whenever its event occurred.
+const REOPEN: &str = "UPDATE deliveries
+     SET state = 'pending', next_attempt_at = ?2, paused_at = NULL, doubt = NULL, provider_ref = NULL, begun_at = NULL,
+         extended_by = max(0, ?2 - (SELECT occurred_at
+                                    FROM outbox
+                                    WHERE outbox.order_id = deliveries.order_id AND outbox.sequence = deliveries.sequence))
+     WHERE id = ?1 AND state IN ('pending', 'failed', 'abandoned') AND lease_until IS NULL";
+const ABANDON: &str = "UPDATE deliveries
+     SET state = 'abandoned', next_attempt_at = ?2, paused_at = NULL
+     WHERE id = ?1 AND state = 'pending' AND lease_until IS NULL";
+const REPEAT_NOT: &str = "UPDATE deliveries
+     SET state = 'failed', next_attempt_at = ?2, paused_at = NULL, lease_until = NULL
+     WHERE id = ?1 AND state = 'pending'";
+
+pub(super) async fn decide(
+    connection: &mut SqliteConnection,
+    deliveries: &[DeliveryId],
+    decision: Decision,
+    reason: &str,
+    at: Timestamp,
+) -> Result<Vec<DeliveryId>> {
+    let sql = match decision {
+        Decision::Reopened => REOPEN,
+        Decision::Abandoned => ABANDON,
+        Decision::NotRepeated => REPEAT_NOT,
+    };
+    let mut decided = Vec::new();
+    for id in deliveries {
+        let bytes = id.0.as_bytes().as_slice();
+        let done = sqlx::query(sql).bind(bytes).bind(at.millis()).execute(&mut *connection).await.map_err(|error| fault(&error))?;
+        if done.rows_affected() == 0 {
+            continue;
+        }
+        sqlx::query("INSERT INTO delivery_decisions (delivery_id, at, decision, reason) VALUES (?, ?, ?, ?)")
+            .bind(bytes)
+            .bind(at.millis())
+            .bind(decision.as_str())
+            .bind(reason)
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| fault(&error))?;
+        decided.push(*id);
+    }
+    Ok(decided)
+}
