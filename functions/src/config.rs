@@ -1,11 +1,15 @@
 //! The settings: environment variables, read once, here alone.
 
 mod bus;
+mod keyring;
+
+pub use keyring::keyring;
 
 use crate::{
     app::Settings,
     bus::service_bus,
-    channels, entra,
+    channels::{self, webhook},
+    entra,
     keys::Keys,
     store::{Database, azure_sql},
 };
@@ -49,8 +53,10 @@ settings! {
     TOPIC = "ORDERS_TOPIC", "orders", "the topic that events are published on";
     SUBSCRIPTION = "NOTIFY_SUBSCRIPTION", "notify", "the subscription that Notify receives from";
     CONCURRENCY = "NOTIFY_CONCURRENCY", "64", "messages that worker handles at the same time; 1 to 1024";
-    CHANNELS = "NOTIFY_CHANNELS", "log", "how customers are told: log, file, separated by commas";
+    CHANNELS = "NOTIFY_CHANNELS", "log", "how customers are told: log, file, webhook, separated by commas";
     AT_MOST_ONCE = "NOTIFY_AT_MOST_ONCE", "none", "the channels that never repeat an attempt whose outcome is unknown: of webhook";
+    WEBHOOK_KEY = "WEBHOOK_KEY_NAME", "", "the key of the webhook endpoints that name this variable: one whsec_…, or two with a space between";
+    WEBHOOK_REACH = "WEBHOOK_REACH", "public", "public: webhooks go over HTTPS to public addresses; private: anywhere but to link-local ones, for development";
     FILE = "NOTIFY_FILE", "notifications.jsonl", "where the channel file writes";
     SCHEDULE = "SWEEP_SCHEDULE", "0 */1 * * * *", "when the Functions host runs Sweep: NCRONTAB, six fields";
     MAX_SLEEP = "SWEEP_MAX_SLEEP", "30s", "the longest that the sweep of dev, api and worker sleeps";
@@ -88,6 +94,7 @@ pub struct Config {
     pub keys: Option<Keys>,
     pub channels: Vec<String>,
     pub notify_file: PathBuf,
+    pub webhook: webhook::Settings,
     pub relay: bool,
     /// The topic and the subscription, whichever bus they are on.
     pub topic: String,
@@ -153,6 +160,15 @@ impl Config {
                 || dev_folder.map_or_else(|| PathBuf::from("notifications.jsonl"), |data| data.join("notifications.jsonl")),
                 PathBuf::from,
             ),
+            webhook: webhook::Settings {
+                reach: match text(WEBHOOK_REACH, if dev_folder.is_some() { "private" } else { "public" }).as_str() {
+                    "public" => webhook::Reach::Public,
+                    "private" => webhook::Reach::Private,
+                    _ => return Err(wrong(WEBHOOK_REACH, "must be public or private")),
+                },
+                authorities: get(AUTHORITIES).map(PathBuf::from),
+                ..webhook::Settings::default()
+            },
             relay: match text(RELAY, "on").as_str() {
                 "on" => true,
                 "off" => false,
@@ -333,6 +349,8 @@ mod tests {
         assert!(complaint(&Role::Api, &[file, key, ("ORDERS_LISTEN", "here")]).starts_with("ORDERS_LISTEN must"));
         assert!(complaint(&Role::Functions, &[file]).starts_with("FUNCTIONS_CUSTOMHANDLER_PORT is not set"));
         assert!(complaint(&Role::Api, &[file, key, ("NOTIFY_CHANNELS", "log,pigeon")]).starts_with("NOTIFY_CHANNELS names \"pigeon\""));
+        assert!(complaint(&Role::Api, &[file, key, ("NOTIFY_AT_MOST_ONCE", "log")]).starts_with("NOTIFY_AT_MOST_ONCE names \"log\""));
+        assert!(complaint(&Role::Api, &[file, key, ("WEBHOOK_REACH", "far")]).starts_with("WEBHOOK_REACH must be public or private"));
         assert!(complaint(&Role::Api, &[file, key, ("ORDERS_LEASE", "0s")]).starts_with("ORDERS_LEASE must be a duration from 1s"));
         assert!(complaint(&Role::Api, &[file, key, ("SWEEP_SCHEDULE", "hourly")]).starts_with("SWEEP_SCHEDULE must"));
         assert!(complaint(&Role::Api, &[file, key, ("RUST_LOG", "orders=loud")]).starts_with("RUST_LOG must be a level"));

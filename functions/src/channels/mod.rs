@@ -2,13 +2,17 @@
 
 mod file;
 mod log;
+pub mod webhook;
 
 use crate::domain::{
     attempt::{Asked, Attempt},
     delivery::{News, Notification},
     order::Order,
     retry::{self, Backoff},
+    timestamp::Timestamp,
+    webhook::Endpoint,
 };
+use secrecy::SecretString;
 use std::{fmt, path::Path, sync::Arc};
 
 /// One way to tell a customer.
@@ -60,6 +64,20 @@ pub trait Journal: Send + Sync {
 pub trait Directory: Send + Sync + fmt::Debug {
     /// Why this address is not told over this channel; `None` when nothing stands against it.
     async fn suppressed(&self, channel: &str, address: &str) -> Result<Option<String>, Unreadable>;
+    /// All webhook endpoints, those that are disabled among them.
+    async fn webhook_endpoints(&self) -> Result<Vec<Endpoint>, Unreadable>;
+    /// The endpoint wants to be told nothing any more.
+    async fn disable_webhook_endpoint(&self, name: &str, reason: &str) -> Result<(), Unreadable>;
+}
+
+/// Where the keys are that rows name.
+#[async_trait::async_trait]
+pub trait Keyring: Send + Sync + fmt::Debug {
+    /// The value of that setting or secret.
+    ///
+    /// # Errors
+    /// A sentence that names it and quotes nothing of it.
+    async fn key(&self, name: &str) -> Result<SecretString, String>;
 }
 
 #[derive(Debug, Clone, thiserror::Error)]
@@ -71,7 +89,7 @@ pub struct Unreadable(pub String);
 pub struct Channels(Vec<Arc<dyn Channel>>);
 
 /// Every name that `NOTIFY_CHANNELS` may hold.
-pub const KNOWN: &[&str] = &["log", "file"];
+pub const KNOWN: &[&str] = &["log", "file", "webhook"];
 /// Those of them that tell somebody else, and name an endpoint.
 pub const REMOTE: &[&str] = &["webhook"];
 
@@ -90,17 +108,31 @@ impl Channels {
 }
 
 /// What channels are made from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Setup<'a> {
     /// Where `file` writes.
     pub file: &'a Path,
+    pub webhook: &'a webhook::Settings,
+    pub directory: Arc<dyn Directory>,
+    pub keyring: Arc<dyn Keyring>,
+    pub now: Now,
 }
+
+impl fmt::Debug for Setup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup").field("file", &self.file).field("webhook", &self.webhook).finish_non_exhaustive()
+    }
+}
+
+/// The time, for what a channel writes of it.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The channel of that name. `None` for a name that is not in [`KNOWN`].
 pub fn open(name: &str, setup: &Setup<'_>) -> Option<Arc<dyn Channel>> {
     match name {
         "log" => Some(Arc::new(log::Log)),
         "file" => Some(Arc::new(file::JsonLines::new(setup.file))),
+        "webhook" => Some(Arc::new(webhook::Webhook::new(setup))),
         _ => None,
     }
 }

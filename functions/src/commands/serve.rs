@@ -6,10 +6,12 @@ use crate::{
     bus::{Bus, Subscription, service_bus::ServiceBusClient},
     channels::{self, Channels},
     clock::{Clock, SystemClock},
-    config::{Config, Role},
+    config::{Config, Role, keyring},
     host::standalone,
-    router, store, telemetry,
-    work::relay,
+    router,
+    store::{self, Store},
+    telemetry,
+    work::{directory::StoreDirectory, relay},
 };
 use anyhow::Context;
 use axum::Router;
@@ -99,10 +101,22 @@ pub fn bus(config: &Config) -> anyhow::Result<Option<ServiceBusClient>> {
 
 /// What the settings name, put together. Nothing is opened yet.
 pub fn app(config: &Config, bus: Option<Arc<dyn Bus>>) -> Arc<App> {
-    let setup = channels::Setup { file: &config.notify_file };
-    let channels = config.channels.iter().filter_map(|name| channels::open(name, &setup)).collect();
     let store = store::open(&config.database);
+    let setup = setup(config, &store);
+    let channels = config.channels.iter().filter_map(|name| channels::open(name, &setup)).collect();
     Arc::new(App::new(store, bus, Channels::new(channels), Arc::new(SystemClock), config.settings.clone()))
+}
+
+/// What channels are made from.
+pub fn setup<'c>(config: &'c Config, store: &Arc<dyn Store>) -> channels::Setup<'c> {
+    let now: channels::Now = Arc::new(|| SystemClock.now());
+    channels::Setup {
+        file: &config.notify_file,
+        webhook: &config.webhook,
+        directory: Arc::new(StoreDirectory::new(Arc::clone(store), Arc::clone(&now))),
+        keyring: keyring(),
+        now,
+    }
 }
 
 /// The signals to end. They are listened for before the process says that it is there: one that comes at once is heard.

@@ -112,8 +112,8 @@ pub enum Decision {
     Reopened,
     /// An operator wants no further attempts.
     Abandoned,
-    /// The channel's policy wants none, since the outcome of one is unknown.
-    NotRepeated,
+    /// No further attempts are made: by the channel's policy, or since its endpoint was down for too long.
+    GivenUp,
 }
 
 /// One step in a delivery's history.
@@ -121,7 +121,7 @@ pub enum Decision {
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     pub at: Timestamp,
-    /// `succeeded`, `retrying`, `failed` or `unknown` of an attempt; `reopened`, `abandoned` or `not-repeated` of a decision.
+    /// `succeeded`, `retrying`, `failed` or `unknown` of an attempt; `reopened`, `abandoned` or `given-up` of a decision.
     pub what: String,
     pub attempt: Option<u32>,
     pub reason: Option<String>,
@@ -154,7 +154,7 @@ pub trait Ledger {
     /// What happened to one delivery, oldest first.
     async fn steps(&self, delivery: DeliveryId) -> Result<Vec<Step>>;
     /// Decides those of the deliveries that the decision can still change, and gives their ids: whatever is not under
-    /// way, to reopen; what is pending and not under way, to abandon; what is pending, not to repeat.
+    /// way, to reopen; what is pending and not under way, to abandon; what is pending, to give up.
     async fn decide(&self, deliveries: Vec<DeliveryId>, decision: Decision, reason: String, at: Timestamp) -> Result<Vec<DeliveryId>>;
     /// The endpoints that are down.
     async fn outages(&self) -> Result<Vec<Outage>>;
@@ -185,7 +185,7 @@ impl Decision {
         match self {
             Self::Reopened => "reopened",
             Self::Abandoned => "abandoned",
-            Self::NotRepeated => "not-repeated",
+            Self::GivenUp => "given-up",
         }
     }
 }

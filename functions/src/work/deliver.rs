@@ -1,15 +1,15 @@
 //! One attempt to tell one recipient, and the record of how it ended.
 
+use super::ledgered;
 use crate::{
     app::App,
-    channels::Journal,
+    channels::{Channel, Journal},
     domain::{
-        attempt::{Attempt, Outcome, Policy, Rules},
+        attempt::{Attempt, Outcome},
         delivery::Delivery,
-        retry,
         timestamp::Timestamp,
     },
-    store::AttemptRecord,
+    store::{AttemptRecord, Result},
     telemetry,
 };
 use std::{sync::Arc, time::Duration};
@@ -17,9 +17,6 @@ use tracing::Instrument;
 
 /// How often a record is tried again while the store is away; after that the lease's end makes the attempt unknown.
 const RECORD_TRIES: u32 = 5;
-
-/// Those of a channel that is not there.
-const NO_RULES: Rules = Rules { policy: Policy::AtLeastOnce, backoff: retry::DELIVER, can_ask: false };
 
 /// Makes the attempt in the background, when one of the places for it is free.
 pub fn start(app: &Arc<App>, delivery: Delivery, lease_until: Timestamp) {
@@ -30,63 +27,95 @@ pub fn start(app: &Arc<App>, delivery: Delivery, lease_until: Timestamp) {
 /// Makes the attempt when one of the places for it is free, if there is time left in the lease then, and records it.
 pub async fn attempt(app: &App, delivery: Delivery, lease_until: Timestamp) {
     let span = telemetry::span("Notify", delivery.received.event.trace, None);
-    attempt_within(app, delivery, lease_until).instrument(span).await;
+    attempt_within(app, &delivery, lease_until).instrument(span).await;
 }
 
-async fn attempt_within(app: &App, delivery: Delivery, lease_until: Timestamp) {
+async fn attempt_within(app: &App, delivery: &Delivery, lease_until: Timestamp) {
     let Ok(_place) = app.attempts.acquire().await else { return };
-    // Half of the lease is kept for the record.
-    let time = lease_until.since(app.now()) / 2;
-    if time.is_zero() {
+    if time_left(app, lease_until).is_zero() {
         return;
     }
-    let channel = app.channels.get(&delivery.channel);
-    let ended = match (channel, delivery.notification()) {
-        (Some(channel), Some(notification)) => match tokio::time::timeout(time, channel.deliver(&notification, &Unwritten)).await {
-            Ok(ended) => ended,
-            Err(_) => Attempt::Unknown { reason: "the channel did not answer in time".into(), provider_ref: None, retry_after: None },
-        },
-        (None, _) => Attempt::Permanent { reason: format!("the channel {} is not configured", delivery.channel) },
-        (_, None) => Attempt::Permanent { reason: "the event is nothing to tell".into() },
+    let Some(channel) = app.channels.get(&delivery.channel) else {
+        let reason = format!("the channel {} is not configured", delivery.channel);
+        return record(app, delivery, Outcome::Failed { reason }).await;
     };
-    let rules = channel.map_or(NO_RULES, |channel| app.rules(channel.as_ref()));
-    let now = app.now();
-    let outcome = delivery.settle(ended, rules, None, now, fastrand::f64()).outcome;
-    tell(&delivery, &outcome);
-    let retrying = matches!(outcome, Outcome::Retrying { .. } | Outcome::Unknown { next_attempt_at: Some(_), .. });
-    record(app, AttemptRecord { delivery: delivery.id, attempt: delivery.attempt, at: now, outcome }).await;
-    if retrying {
+    match &delivery.endpoint {
+        Some(endpoint) => ledgered::attempt(app, channel.as_ref(), delivery, endpoint, lease_until).await,
+        None => plain(app, channel.as_ref(), delivery, lease_until).await,
+    }
+}
+
+/// Nothing is written before: the lease says that somebody may be at it.
+async fn plain(app: &App, channel: &dyn Channel, delivery: &Delivery, lease_until: Timestamp) {
+    let ended = deliver(app, channel, delivery, &NoJournal, lease_until).await;
+    let settlement = delivery.settle(ended, app.rules(channel), None, app.now(), fastrand::f64());
+    record(app, delivery, settlement.outcome).await;
+}
+
+/// Half of the lease is kept for the record.
+pub(super) fn time_left(app: &App, lease_until: Timestamp) -> Duration {
+    lease_until.since(app.now()) / 2
+}
+
+pub(super) async fn deliver(
+    app: &App,
+    channel: &dyn Channel,
+    delivery: &Delivery,
+    journal: &dyn Journal,
+    lease_until: Timestamp,
+) -> Attempt {
+    let Some(notification) = delivery.notification() else {
+        return Attempt::Permanent { reason: "the event is nothing to tell".into() };
+    };
+    let ended = tokio::time::timeout(time_left(app, lease_until), channel.deliver(&notification, journal)).await;
+    let reason = || "the channel did not answer in time".to_owned();
+    ended.unwrap_or_else(|_| Attempt::Unknown { reason: reason(), provider_ref: None, retry_after: None })
+}
+
+async fn record(app: &App, delivery: &Delivery, outcome: Outcome) {
+    tell(delivery, &outcome);
+    let again = is_due_again(&outcome);
+    let record = AttemptRecord { delivery: delivery.id, attempt: delivery.attempt, at: app.now(), outcome };
+    persist(delivery, || app.store.record_attempt(record.clone())).await;
+    if again {
         app.sweep_bell.notify_one();
     }
 }
 
-fn tell(delivery: &Delivery, outcome: &Outcome) {
+pub(super) fn is_due_again(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Retrying { .. } | Outcome::Unknown { next_attempt_at: Some(_), .. })
+}
+
+pub(super) fn tell(delivery: &Delivery, outcome: &Outcome) {
     let (order, channel, attempt) = (delivery.received.event.order_id, delivery.channel.as_str(), delivery.attempt);
     match outcome {
         Outcome::Succeeded { .. } => tracing::debug!(%order, channel, attempt, "told the customer"),
         Outcome::Retrying { reason, next_attempt_at } => {
             tracing::warn!(%order, channel, attempt, reason, next = %next_attempt_at, "could not tell the customer, will try again");
         }
-        Outcome::Unknown { reason, next_attempt_at, .. } => {
-            tracing::warn!(%order, channel, attempt, reason, retried = next_attempt_at.is_some(), "the customer may have been told");
+        Outcome::Unknown { reason, next_attempt_at: Some(next), .. } => {
+            tracing::warn!(%order, channel, attempt, reason, %next, "the customer may have been told, will try again");
         }
+        Outcome::Unknown { reason, .. } => tracing::error!(%order, channel, attempt, reason, "the customer may have been told"),
         Outcome::Failed { reason } => tracing::error!(%order, channel, attempt, reason, "could not tell the customer"),
     }
 }
 
-async fn record(app: &App, record: AttemptRecord) {
+/// Tries a write about the delivery again while the store is away.
+pub(super) async fn persist<F: Future<Output = Result<()>>>(delivery: &Delivery, write: impl Fn() -> F) {
     for tries in 1..=RECORD_TRIES {
-        match app.store.record_attempt(record.clone()).await {
+        match write().await {
             Ok(()) => return,
-            Err(error) => tracing::warn!(%error, delivery = %record.delivery, tries, "an attempt could not be recorded"),
+            Err(error) => tracing::warn!(%error, delivery = %delivery.id, tries, "an attempt could not be recorded"),
         }
         tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(tries)).await;
     }
 }
 
-struct Unwritten;
+/// For channels that name no endpoint: they have no provider that calls an attempt anything.
+struct NoJournal;
 
 #[async_trait::async_trait]
-impl Journal for Unwritten {
+impl Journal for NoJournal {
     async fn sent(&self, _provider_ref: &str) {}
 }

@@ -101,7 +101,7 @@ const DECIDE: &str = "
     FROM dbo.deliveries AS delivery
     JOIN dbo.outbox AS event ON event.order_id = delivery.order_id AND event.sequence = delivery.sequence
     JOIN OPENJSON(@P2) WITH (id uniqueidentifier '$') AS named ON named.id = delivery.id
-    WHERE (@P3 = N'not-repeated' AND delivery.state = N'pending')
+    WHERE (@P3 = N'given-up' AND delivery.state = N'pending')
        OR (@P3 = N'abandoned' AND delivery.state = N'pending' AND delivery.lease_until IS NULL)
        OR (@P3 = N'reopened' AND delivery.state IN (N'pending', N'failed', N'abandoned') AND delivery.lease_until IS NULL
            AND NOT EXISTS (

@@ -104,7 +104,7 @@ const REOPEN: &str = "UPDATE deliveries
 const ABANDON: &str = "UPDATE deliveries
      SET state = 'abandoned', next_attempt_at = ?2, paused_at = NULL
      WHERE id = ?1 AND state = 'pending' AND lease_until IS NULL";
-const REPEAT_NOT: &str = "UPDATE deliveries
+const GIVE_UP: &str = "UPDATE deliveries
      SET state = 'failed', next_attempt_at = ?2, paused_at = NULL, lease_until = NULL
      WHERE id = ?1 AND state = 'pending'";
 
@@ -118,7 +118,7 @@ pub(super) async fn decide(
     let sql = match decision {
         Decision::Reopened => REOPEN,
         Decision::Abandoned => ABANDON,
-        Decision::NotRepeated => REPEAT_NOT,
+        Decision::GivenUp => GIVE_UP,
     };
     let mut decided = Vec::new();
     for id in deliveries {

@@ -71,8 +71,7 @@ async fn attempts(connection: &mut SqliteConnection, id: OrderId) -> Result<Vec<
                 "unknown" => Kind::DeliveryUnknown,
                 "abandoned" => Kind::DeliveryAbandoned,
                 "reopened" => Kind::DeliveryReopened,
-                // By the channel's policy, since the outcome of an attempt is unknown.
-                "not-repeated" => Kind::DeliveryFailed,
+                "given-up" => Kind::DeliveryFailed,
                 _ => return Err(broken("an attempt or a decision of a kind that is not known")),
             };
             Ok(Entry {

@@ -20,13 +20,13 @@ CREATE TABLE dbo.circuits (
     reason     nvarchar(max) NOT NULL
 );
 
--- What was decided about a delivery otherwise than by an attempt: by an operator, or by its channel's policy.
+-- What was decided about a delivery otherwise than by an attempt: by an operator, by its channel's policy, or by time.
 CREATE TABLE dbo.delivery_decisions (
     seq         bigint           NOT NULL IDENTITY CONSTRAINT delivery_decisions_seq PRIMARY KEY CLUSTERED,
     delivery_id uniqueidentifier NOT NULL CONSTRAINT delivery_decisions_delivery REFERENCES dbo.deliveries (id) ON DELETE CASCADE,
     at          bigint           NOT NULL,
     decision    nvarchar(20)     COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT delivery_decisions_decision
-                CHECK (decision IN (N'reopened', N'abandoned', N'not-repeated')),
+                CHECK (decision IN (N'reopened', N'abandoned', N'given-up')),
     reason      nvarchar(max)    NOT NULL
 );
 

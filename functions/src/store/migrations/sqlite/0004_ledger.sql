@@ -18,12 +18,12 @@ CREATE TABLE circuits (
     reason     TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What was decided about a delivery otherwise than by an attempt: by an operator, or by its channel's policy.
+-- What was decided about a delivery otherwise than by an attempt: by an operator, by its channel's policy, or by time.
 CREATE TABLE delivery_decisions (
     id          INTEGER PRIMARY KEY,
     delivery_id BLOB    NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     at          INTEGER NOT NULL,
-    decision    TEXT    NOT NULL CHECK (decision IN ('reopened', 'abandoned', 'not-repeated')),
+    decision    TEXT    NOT NULL CHECK (decision IN ('reopened', 'abandoned', 'given-up')),
     reason      TEXT    NOT NULL
 ) STRICT;
 

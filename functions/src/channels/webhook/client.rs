@@ -1,0 +1,112 @@
+//! One request, with a limit to all of it.
+
+use super::{
+    Settings,
+    guard::{Judge, Refused},
+    respond,
+};
+use crate::domain::attempt::Attempt;
+use reqwest::{
+    Url,
+    header::{CONTENT_TYPE, USER_AGENT},
+    redirect::Policy,
+};
+use std::{error::Error, fmt::Display, path::Path, sync::Arc};
+use tokio::sync::OnceCell;
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+#[derive(Debug)]
+pub(super) struct Client {
+    settings: Settings,
+    /// Made by the first attempt.
+    client: OnceCell<reqwest::Client>,
+}
+
+impl Client {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { settings, client: OnceCell::new() }
+    }
+
+    /// `seconds` is the Unix time that was signed. Of the answer, status and head are read, and never the body.
+    pub(super) async fn post(&self, url: &str, id: &str, seconds: i64, signature: String, body: String) -> Attempt {
+        let refused = |reason: String| Attempt::Permanent { reason };
+        let url = match Url::parse(url) {
+            Ok(url) => url,
+            Err(error) => return refused(format!("the URL is none: {error}")),
+        };
+        if let Err(complaint) = self.settings.reach.check(&url) {
+            return refused(format!("the URL {complaint}"));
+        }
+        let client = match self.client.get_or_try_init(async || client(&self.settings)).await {
+            Ok(client) => client,
+            Err(reason) => return Attempt::Transient { reason, retry_after: None },
+        };
+        let request = client
+            .post(url)
+            .header(CONTENT_TYPE, "application/json")
+            .header(USER_AGENT, concat!("orders/", env!("CARGO_PKG_VERSION")))
+            .header("webhook-id", id)
+            .header("webhook-timestamp", seconds)
+            .header("webhook-signature", signature)
+            .body(body);
+        match request.send().await {
+            Ok(response) => respond::judge(response.status(), response.headers()),
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+/// What was not sent, since there was no connection, was surely not taken; anything else may have been.
+fn failed(error: &reqwest::Error) -> Attempt {
+    let mut causes = std::iter::successors(error.source(), |error| (*error).source());
+    if let Some(refused) = causes.find_map(|cause| cause.downcast_ref::<Refused>()) {
+        return Attempt::Permanent { reason: format!("the host {refused}") };
+    }
+    let reason = reason(error);
+    if error.is_connect() {
+        return Attempt::Down { reason: format!("no connection: {reason}"), retry_after: None };
+    }
+    let reason = if error.is_timeout() { "no answer in time".to_owned() } else { format!("the connection broke: {reason}") };
+    Attempt::Unknown { reason, provider_ref: None, retry_after: None }
+}
+
+/// The innermost cause says most, and names no URL.
+fn reason(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "not in time".to_owned();
+    }
+    let last = std::iter::successors(error.source(), |error| (*error).source()).last();
+    last.map_or_else(|| "for an unknown cause".to_owned(), ToString::to_string)
+}
+
+/// Goes to the host itself and never through a proxy, which would resolve the name for itself.
+fn client(settings: &Settings) -> Result<reqwest::Client, String> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls(settings.authorities.as_deref())?)
+        .dns_resolver(Judge(settings.reach))
+        .no_proxy()
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(settings.connect_within)
+        .timeout(settings.answer_within)
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Trusts the authorities that the web trusts, and those in the file.
+fn tls(authorities: Option<&Path>) -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if let Some(path) = authorities {
+        let unreadable = |error: &dyn Display| format!("no certificates in {}: {error}", path.display());
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
+            roots.add(certificate.map_err(|error| unreadable(&error))?).map_err(|error| unreadable(&error))?;
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider())).with_safe_default_protocol_versions();
+    Ok(config.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth())
+}
