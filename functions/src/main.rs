@@ -53,6 +53,24 @@ enum Command {
         #[command(subcommand)]
         command: commands::dlq::Command,
     },
+    /// Shows what became of notifications, has them tried again, or gives them up
+    Deliveries {
+        #[command(subcommand)]
+        command: commands::deliveries::Command,
+    },
+    /// Tells what happened to an order and whether the customer was told
+    Timeline {
+        /// The order's id
+        order: String,
+        /// As the API gives it
+        #[arg(long)]
+        json: bool,
+    },
+    /// Registers endpoints that are told by webhook, shows, tries and removes them
+    Webhooks {
+        #[command(subcommand)]
+        command: commands::webhooks::Command,
+    },
     /// Makes API keys for `orders api`
     Keys {
         #[command(subcommand)]
@@ -116,6 +134,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Worker => commands::serve::run(Role::Worker).await,
         Command::Migrate => commands::migrate::run().await,
         Command::Dlq { command } => commands::dlq::run(command).await,
+        Command::Deliveries { command } => commands::deliveries::run(command).await,
+        Command::Timeline { order, json } => commands::timeline::run(&order, json).await,
+        Command::Webhooks { command } => commands::webhooks::run(command).await,
         Command::Keys { command: KeysCommand::New { name } } => commands::keys::generate(&name),
         Command::Openapi => {
             #[expect(clippy::print_stdout, reason = "the description is the command's output")]

@@ -1,6 +1,7 @@
 //! One file for each thing the binary can be.
 
 pub mod connections;
+pub mod deliveries;
 #[cfg(feature = "dev")]
 pub mod dev;
 pub mod dlq;
@@ -9,3 +10,6 @@ pub mod emulator;
 pub mod keys;
 pub mod migrate;
 pub mod serve;
+mod table;
+pub mod timeline;
+pub mod webhooks;

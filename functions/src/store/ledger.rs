@@ -60,6 +60,8 @@ pub struct Entry {
     pub version: u32,
     pub channel: String,
     pub recipient: String,
+    /// Whose circuit its attempts heed.
+    pub endpoint: Option<String>,
     pub state: State,
     /// Attempts begun.
     pub attempts: u32,

@@ -2,7 +2,10 @@
 
 mod deliveries;
 mod events;
+mod ledger;
+mod operators;
 mod orders;
+mod registers;
 mod schema;
 
 use crate::support::{START, Service, backend::Backend, client::order, sql_server::TestDatabase};
@@ -63,6 +66,28 @@ promises! {
         a_retry_is_due_when_it_was_said_to_be
         what_is_old_and_done_goes_and_what_is_pending_stays
         a_message_that_nobody_can_read_is_kept
+    }
+    ledger {
+        an_attempt_that_never_began_is_not_in_doubt
+        an_attempt_that_began_and_did_not_end_is_in_doubt_under_the_providers_name_for_it
+        nothing_begins_once_its_lease_is_lost
+        a_late_success_stands_and_ends_the_doubt
+        while_an_endpoint_is_down_its_attempts_wait_and_one_probe_lets_all_go
+        attempts_that_fail_together_open_a_circuit_once_and_a_probe_that_fails_widens_the_pause
+        a_probe_that_is_never_heard_of_is_followed_by_another
+        after_three_days_of_outage_what_waits_is_claimed_again
+        asking_keeps_the_doubt_and_sending_after_it_heeds_no_circuit
+    }
+    operators {
+        deliveries_are_found_by_all_that_an_operator_knows_of_them
+        what_is_reopened_is_due_at_once_with_a_whole_horizon
+        what_is_abandoned_is_tried_no_more
+        what_is_under_way_or_told_cannot_be_decided
+        what_is_given_up_in_doubt_is_called_unknown
+    }
+    registers {
+        an_endpoint_is_replaced_by_its_name_and_disabled_with_the_first_reason
+        an_address_is_suppressed_whatever_the_case_of_its_letters
     }
     schema {
         eight_that_migrate_at_once_migrate_once

@@ -19,7 +19,7 @@ use tiberius::Row;
 /// Compiled anew each time, for the conditions that are given.
 const DELIVERIES: &str = "
     SELECT TOP (@P6) id, order_id, sequence, channel, recipient, state, attempts, doubt, provider_ref, created_at,
-           next_attempt_at, last_at, reason, provider_id
+           next_attempt_at, last_at, reason, provider_id, endpoint
     FROM dbo.ledger
     WHERE (@P1 IS NULL OR id IN (SELECT named.id FROM OPENJSON(@P1) WITH (id uniqueidentifier '$') AS named))
       AND (@P2 IS NULL OR order_id = @P2)
@@ -46,6 +46,7 @@ fn entry(row: &Row) -> std::result::Result<Entry, Fault> {
         version: number(row, 2)?,
         channel: text(row, 3)?.to_owned(),
         recipient: text(row, 4)?.to_owned(),
+        endpoint: text_or_none(row, 14)?.map(str::to_owned),
         state: State::parse(text(row, 5)?).ok_or_else(|| broken("a delivery in a state that is not known"))?,
         attempts: number(row, 6)?,
         doubt: number_or_none(row, 7)?,

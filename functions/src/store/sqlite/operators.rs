@@ -16,7 +16,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteRow};
 pub(super) async fn deliveries(connection: &mut SqliteConnection, wanted: &Wanted) -> Result<Vec<Entry>> {
     let mut sql = QueryBuilder::<Sqlite>::new(
         "SELECT id, order_id, sequence, channel, recipient, state, attempts, doubt, provider_ref, created_at, next_attempt_at,
-                last_at, reason, provider_id
+                last_at, reason, provider_id, endpoint
          FROM ledger
          WHERE TRUE",
     );
@@ -57,6 +57,7 @@ fn entry(row: &SqliteRow) -> Result<Entry> {
         version: number(row, 2)?,
         channel: text(row, 3)?.to_owned(),
         recipient: text(row, 4)?.to_owned(),
+        endpoint: text_or_none(row, 14)?.map(str::to_owned),
         state: State::parse(text(row, 5)?).ok_or_else(|| broken("a delivery in a state that is not known"))?,
         attempts: number(row, 6)?,
         doubt: number_or_none(row, 7)?,

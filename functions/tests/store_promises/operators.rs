@@ -1,0 +1,97 @@
+//! What operators see and decide of deliveries.
+
+use super::{LEASE, at, ledger};
+use crate::support::backend::Backend;
+use ::orders::{
+    domain::{
+        attempt::{Outcome, Verdict},
+        id::{DeliveryId, OrderId},
+    },
+    store::{
+        AttemptRecord,
+        ledger::{Decision, Purpose, State, Wanted},
+    },
+};
+use std::time::Duration;
+use uuid::Uuid;
+
+fn failed(delivery: DeliveryId, attempt: u32, reason: &str) -> AttemptRecord {
+    AttemptRecord { delivery, attempt, at: at(2), outcome: Outcome::Failed { reason: reason.into() } }
+}
+
+pub async fn deliveries_are_found_by_all_that_an_operator_knows_of_them(backend: Backend) {
+    let service = backend.service().await;
+    let (order, ids) = ledger::deliveries(&service, 3).await;
+    ledger::end(&service, failed(ids[0], 1, "No Such mailbox"), Some(Verdict::Up)).await;
+    let outcome = Outcome::Succeeded { provider_id: Some("p-1".into()) };
+    ledger::end(&service, AttemptRecord { delivery: ids[1], attempt: 1, at: at(2), outcome }, Some(Verdict::Up)).await;
+    let found = async |wanted: Wanted| {
+        let entries = service.app.store.deliveries(&Wanted { limit: 10, ..wanted }).await.unwrap();
+        entries.into_iter().map(|entry| entry.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Wanted::default()).await, [ids[2], ids[1], ids[0]], "newest first");
+    assert_eq!(found(Wanted { order: Some(order), ..Wanted::default() }).await.len(), 3);
+    assert_eq!(found(Wanted { order: Some(OrderId(Uuid::nil())), ..Wanted::default() }).await, []);
+    assert_eq!(found(Wanted { channel: Some("mail".into()), ..Wanted::default() }).await, []);
+    assert_eq!(found(Wanted { ids: vec![ids[1], ids[0]], ..Wanted::default() }).await, [ids[1], ids[0]]);
+    assert_eq!(found(Wanted { states: vec![State::Failed, State::Sending], ..Wanted::default() }).await, [ids[2], ids[0]]);
+    assert_eq!(found(Wanted { reason: Some("such MAIL".into()), ..Wanted::default() }).await, [ids[0]]);
+    let one = service.app.store.deliveries(&Wanted { ids: vec![ids[1]], limit: 1, ..Wanted::default() }).await.unwrap().remove(0);
+    assert_eq!((one.state, one.attempts, one.provider_id.as_deref(), one.version), (State::Succeeded, 1, Some("p-1"), 1));
+    assert_eq!((one.recipient.as_str(), one.endpoint.as_deref()), ("erp2", Some(ledger::ENDPOINT)));
+}
+
+pub async fn what_is_reopened_is_due_at_once_with_a_whole_horizon(backend: Backend) {
+    let service = backend.service().await;
+    let (order, ids) = ledger::deliveries(&service, 1).await;
+    let store = &service.app.store;
+    ledger::end(&service, failed(ids[0], 1, "no such mailbox"), Some(Verdict::Up)).await;
+    let now = at(1_000_000);
+    let decided = store.decide(ids.clone(), Decision::Reopened, "mended".into(), now).await.unwrap();
+    assert_eq!(decided, ids);
+    let claimed = store.claim_deliveries(10, now, LEASE).await.unwrap().remove(0);
+    assert_eq!((claimed.attempt, claimed.horizon()), (2, now.plus(Duration::from_hours(24))));
+    let kinds = service.timeline(&order.to_string()).await;
+    assert_eq!(kinds[kinds.len() - 2..], ["delivery.failed", "delivery.reopened"]);
+    let steps = store.steps(ids[0]).await.unwrap();
+    assert_eq!(steps.iter().map(|step| step.what.as_str()).collect::<Vec<_>>(), ["failed", "reopened"]);
+    assert_eq!((steps[1].reason.as_deref(), steps[1].attempt, steps[0].attempt), (Some("mended"), None, Some(1)));
+}
+
+pub async fn what_is_abandoned_is_tried_no_more(backend: Backend) {
+    let service = backend.service().await;
+    let (order, ids) = ledger::deliveries(&service, 1).await;
+    let store = &service.app.store;
+    let outcome = Outcome::Retrying { reason: "busy".into(), next_attempt_at: at(60) };
+    ledger::end(&service, AttemptRecord { delivery: ids[0], attempt: 1, at: at(2), outcome }, Some(Verdict::Up)).await;
+    assert_eq!(store.decide(ids.clone(), Decision::Abandoned, "called them".into(), at(3)).await.unwrap(), ids);
+    assert_eq!(store.claim_deliveries(10, at(1000), LEASE).await.unwrap().len(), 0);
+    assert_eq!(service.timeline(&order.to_string()).await.last().unwrap(), "delivery.abandoned");
+    assert_eq!(store.decide(ids.clone(), Decision::Abandoned, "again".into(), at(4)).await.unwrap(), [], "once");
+    assert_eq!(store.decide(ids.clone(), Decision::Reopened, "after all".into(), at(5)).await.unwrap(), ids);
+}
+
+pub async fn what_is_under_way_or_told_cannot_be_decided(backend: Backend) {
+    let service = backend.service().await;
+    let (_, ids) = ledger::deliveries(&service, 2).await;
+    let store = &service.app.store;
+    let outcome = Outcome::Succeeded { provider_id: None };
+    ledger::end(&service, AttemptRecord { delivery: ids[0], attempt: 1, at: at(2), outcome }, Some(Verdict::Up)).await;
+    for decision in [Decision::Reopened, Decision::Abandoned] {
+        assert_eq!(store.decide(ids.clone(), decision, "try".into(), at(3)).await.unwrap(), []);
+    }
+}
+
+pub async fn what_is_given_up_in_doubt_is_called_unknown(backend: Backend) {
+    let service = backend.service().await;
+    let (order, ids) = ledger::deliveries(&service, 1).await;
+    let store = &service.app.store;
+    ledger::begin(&service, ids[0], 1, at(1), Purpose::Send).await;
+    assert_eq!(store.claim_deliveries(10, at(30), LEASE).await.unwrap().len(), 1);
+    assert_eq!(store.decide(ids.clone(), Decision::GivenUp, "told at most once".into(), at(31)).await.unwrap(), ids);
+    let entry = store.deliveries(&Wanted { limit: 1, ..Wanted::default() }).await.unwrap().remove(0);
+    assert_eq!((entry.state, entry.doubt), (State::Unknown, Some(1)));
+    assert_eq!(store.claim_deliveries(10, at(1000), LEASE).await.unwrap().len(), 0);
+    let kinds = service.timeline(&order.to_string()).await;
+    assert_eq!(kinds[kinds.len() - 2..], ["delivery.unknown", "delivery.failed"]);
+}
