@@ -41,20 +41,20 @@ async fn next(free: &Arc<Semaphore>, subscription: &dyn Subscription) -> Option<
 
 async fn handle(app: &Arc<App>, subscription: &dyn Subscription, delivered: Delivered) {
     let id = delivered.message.id.clone();
-    let message = id.as_deref();
-    let settlement = match notify::take(app, &delivered.message.body, message, delivered.delivery_count).await {
+    let message_id = id.as_deref();
+    let settlement = match notify::take(app, &delivered.message.body, message_id, delivered.delivery_count).await {
         Ok(Taken::Accepted) => Settlement::Complete,
         Ok(Taken::Rejected(reason)) => {
             Settlement::DeadLetter { reason, description: "kept, raw, in rejected_messages; no later attempt would understand it".into() }
         }
         Err(error) => {
-            tracing::warn!(%error, message, "a message could not be taken in and will come again");
+            tracing::warn!(%error, message_id, "a message could not be taken in and will come again");
             Settlement::Abandon
         }
     };
     match subscription.settle(delivered, settlement).await {
         Ok(()) => {}
-        Err(SettleError::LockLost) => tracing::info!(message, "a message's lock was lost; it comes again, which is harmless"),
-        Err(error) => tracing::debug!(%error, message, "a message could not be settled and will come again"),
+        Err(SettleError::LockLost) => tracing::info!(message_id, "a message's lock was lost; it comes again, which is harmless"),
+        Err(error) => tracing::debug!(%error, message_id, "a message could not be settled and will come again"),
     }
 }

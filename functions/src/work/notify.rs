@@ -25,7 +25,7 @@ pub enum Taken {
 
 /// Takes one message in. An error means that the store stayed away: the message is needed again.
 pub async fn take(app: &Arc<App>, body: &[u8], message_id: Option<&str>, delivery_count: u32) -> Result<Taken> {
-    tracing::debug!(message = message_id, delivery_count, "takes a message in");
+    tracing::debug!(message_id, delivery_count, "takes a message in");
     let Err(reason) = again(app, body).await? else { return Ok(Taken::Accepted) };
     let message = RejectedMessage {
         message_id: message_id.map(str::to_owned),
@@ -35,7 +35,7 @@ pub async fn take(app: &Arc<App>, body: &[u8], message_id: Option<&str>, deliver
         at: app.now(),
     };
     patiently(app, || app.store.reject(message.clone())).await?;
-    tracing::error!(message = message_id, reason, "rejected a message");
+    tracing::error!(message_id, reason, "rejected a message");
     Ok(Taken::Rejected(reason))
 }
 
