@@ -133,7 +133,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Api => commands::serve::run(Role::Api).await,
         Command::Worker => commands::serve::run(Role::Worker).await,
         Command::Migrate => commands::migrate::run().await,
-        Command::Dlq { command } => commands::dlq::run(command).await,
+        Command::Dlq { command } => Box::pin(commands::dlq::run(command)).await,
         Command::Deliveries { command } => commands::deliveries::run(command).await,
         Command::Timeline { order, json } => commands::timeline::run(&order, json).await,
         Command::Webhooks { command } => commands::webhooks::run(command).await,

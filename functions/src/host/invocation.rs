@@ -1,6 +1,6 @@
 //! Knows how the Functions host calls for what is not HTTP, and what it wants back. Knows nothing of orders.
 
-use crate::{error::Problem, handlers::request};
+use crate::{domain::trace::Trace, error::Problem, handlers::request};
 use axum::{
     Json,
     extract::{FromRequest, Request},
@@ -11,8 +11,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 /// What the host POSTs: `{"Data":{…},"Metadata":{…}}`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Invocation {
+    /// As the host logs it.
+    pub id: Option<String>,
+    /// Of the host's call.
+    pub trace: Option<Trace>,
     data: Value,
     metadata: Value,
 }
@@ -24,6 +28,8 @@ pub struct Message {
     /// What the host says of it. In string mode the body can overwrite this, so nothing is decided by it.
     pub id: Option<String>,
     pub delivery_count: u32,
+    /// Of whoever sent it; for the log alone.
+    pub trace: Option<Trace>,
 }
 
 impl Invocation {
@@ -31,10 +37,12 @@ impl Invocation {
     /// `dataType` and on the body; whatever it is, what comes out is the body.
     pub fn message(&self, binding: &str) -> Message {
         let metadata = |name: &str| self.metadata.get(name).map(plain);
+        let property = |name: &str| self.metadata.get("ApplicationProperties")?.get(name)?.as_str();
         Message {
             body: body(self.data.get(binding).unwrap_or(&Value::Null)),
             id: metadata("MessageId"),
             delivery_count: metadata("DeliveryCount").and_then(|count| count.parse().ok()).unwrap_or(1),
+            trace: ["traceparent", "Diagnostic-Id"].iter().find_map(|name| Trace::parse(property(name)?).ok()),
         }
     }
 }
@@ -73,11 +81,15 @@ impl<S: Send + Sync> FromRequest<S> for Invocation {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let trace = request.extensions().get().copied();
+        // A client may send the header too; the host's own value comes last.
+        let id = request.headers().get_all("x-azure-functions-invocationid").iter().next_back();
+        let id = id.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let bytes = request::read(request.into_body(), ENVELOPE_LIMIT).await?;
         let mut envelope: Value =
             serde_json::from_slice(&bytes).map_err(|fault| Problem::syntax(format!("the invocation is not JSON: {fault}")))?;
         let mut part = |name: &str| envelope.get_mut(name).map(Value::take).unwrap_or_default();
-        Ok(Self { data: part("Data"), metadata: part("Metadata") })
+        Ok(Self { id, trace, data: part("Data"), metadata: part("Metadata") })
     }
 }
 
@@ -89,7 +101,7 @@ mod tests {
     use super::*;
 
     fn decoded(data: &Value) -> String {
-        let invocation = Invocation { data: json!({ "message": data }), metadata: json!({}) };
+        let invocation = Invocation { data: json!({ "message": data }), ..Invocation::default() };
         String::from_utf8(invocation.message("message").body).unwrap()
     }
 
@@ -112,10 +124,24 @@ mod tests {
 
     #[test]
     fn metadata_is_read_through_its_second_encoding() {
-        let invocation = Invocation { data: json!({}), metadata: json!({ "MessageId": "\"m-1\"", "DeliveryCount": "3" }) };
+        let of = |metadata: Value| Invocation { metadata, ..Invocation::default() };
+        let invocation = of(json!({ "MessageId": "\"m-1\"", "DeliveryCount": "3" }));
         let message = invocation.message("message");
         assert_eq!((message.id.as_deref(), message.delivery_count), (Some("m-1"), 3));
-        let single = Invocation { data: json!({}), metadata: json!({ "MessageId": "m-1", "DeliveryCount": 3 }) };
-        assert_eq!(single.message("message"), message);
+        assert_eq!(of(json!({ "MessageId": "m-1", "DeliveryCount": 3 })).message("message"), message);
+    }
+
+    #[test]
+    fn a_messages_trace_is_that_of_its_sender() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        for (properties, found) in [
+            (json!({ "traceparent": trace, "Diagnostic-Id": "00-1" }), true),
+            (json!({ "traceparent": 7, "Diagnostic-Id": trace }), true),
+            (json!({ "traceparent": "none" }), false),
+            (json!("forged"), false),
+        ] {
+            let invocation = Invocation { metadata: json!({ "ApplicationProperties": properties }), ..Invocation::default() };
+            assert_eq!(invocation.message("message").trace, Trace::parse(trace).ok().filter(|_| found), "{properties}");
+        }
     }
 }

@@ -109,17 +109,17 @@ async fn attempts(running: &Running, order: &str) -> Vec<String> {
     for entry in entries {
         let kind = text(entry, "kind");
         let Some(outcome) = kind.strip_prefix("delivery.") else { continue };
-        let mut line = format!("attempt {} by {}: {outcome}", entry["attempt"], text(entry, "channel"));
-        if outcome == "retrying" {
+        let wait = if outcome == "retrying" {
             let wait = moment(entry, "nextAttemptAt").since(moment(entry, "at")).as_millis();
             // At least half of what is doubled each time (domain::retry).
             let most = (1..=12).map(|step| 2_u128.pow(step)).find(|most| wait <= most * 1000).unwrap();
-            line += &format!(" after {} to {most} s", most / 2);
-        }
-        if entry["reason"].is_string() {
-            line += &format!(": {}", text(entry, "reason"));
-        }
-        account.push(line);
+            format!(" after {} to {most} s", most / 2)
+        } else {
+            String::new()
+        };
+        let reason = entry["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let (attempt, channel) = (&entry["attempt"], text(entry, "channel"));
+        account.push(format!("attempt {attempt} by {channel}: {outcome}{wait}{reason}"));
     }
     account
 }

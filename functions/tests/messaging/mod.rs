@@ -3,9 +3,9 @@
 
 mod account;
 mod delivering;
+mod following;
 mod putting_aside;
 mod retrying;
-mod tracing;
 
 use crate::behaviour::arrangement::{Arrangement, Envelopes, Running};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -90,11 +90,12 @@ const ALL: [Promise; 8] = promises! {
         "attempt 1 by file: succeeded",
         "told of created at attempt 1",
     ];
-    tracing::a_trace_goes_from_the_request_to_the_attempt_to_tell: [
+    following::a_trace_goes_from_the_request_to_the_attempt_to_tell: [
         "the event: 4bf92f3577b34da6a3ce929d0e0e4736",
         "the message's body: 4bf92f3577b34da6a3ce929d0e0e4736",
         "traceparent of the message: 4bf92f3577b34da6a3ce929d0e0e4736",
         "Diagnostic-Id of the message: 4bf92f3577b34da6a3ce929d0e0e4736",
+        "the log of Notify: 4bf92f3577b34da6a3ce929d0e0e4736",
         "the log of the attempt: 4bf92f3577b34da6a3ce929d0e0e4736",
         "what the customer was told: 4bf92f3577b34da6a3ce929d0e0e4736",
     ];

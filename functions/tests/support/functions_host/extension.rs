@@ -23,18 +23,18 @@ impl FunctionsHost {
         tokio::spawn(async move {
             loop {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-                let received = tokio::select! {
+                let arrived = tokio::select! {
                     biased;
                     () = shared.stopping.cancelled() => return,
-                    received = receiver.receive_message() => received,
+                    arrived = receiver.receive_message() => arrived,
                 };
-                let Some((receipt, received)) = received else { return };
+                let Some((receipt, arrived)) = arrived else { return };
                 let (shared, receiver, script) = (Arc::clone(&shared), Arc::clone(&receiver), shared.script());
                 if script.is_stopped() {
                     return;
                 }
                 tokio::spawn(async move {
-                    let (message, delivery) = of_the_bus(received);
+                    let (message, delivery) = of_the_bus(arrived);
                     let attempt = attempt(&shared, &script, function, &message, delivery, identifier).await;
                     let settled = if attempt.result.is_ok() { receiver.complete(receipt).await } else { receiver.abandon(receipt).await };
                     if let Err(error) = settled {
