@@ -61,6 +61,9 @@ RUSTDOCFLAGS='-D warnings' step 'Documentation' cargo doc --workspace --no-deps 
 if needs cargo-deny 'cargo install --locked cargo-deny'; then step 'Dependencies' dependencies; fi
 if needs shellcheck 'apt-get install shellcheck'; then step 'Scripts' shellcheck scripts/*.sh .ci/run "$conformance/run"; fi
 if needs node 'Node.js 20' && needs python3 'Python 3.9'; then step "Microsoft's clients" "$conformance/run" --websocket target/debug/servicebus-emulator; fi
+examples=functions/examples/verify-webhook
+if needs node 'Node.js 20'; then step 'Webhooks in Node' node "$examples/check.mjs"; fi
+if needs python3 'Python 3.9'; then step 'Webhooks in Python' python3 -B "$examples/check.py"; fi
 if needs zip 'apt-get install zip' && needs musl-gcc "apt-get install musl-tools; rustup target add $(uname -m)-unknown-linux-musl"; then
   step 'Package' scripts/package.sh
   if needs jq 'apt-get install jq'; then step 'Smoke' smoke; fi

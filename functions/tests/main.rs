@@ -8,6 +8,7 @@
 )]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod asking;
 mod azure_sql;
 mod behaviour;
 mod bindings;
@@ -31,3 +32,4 @@ mod store_promises;
 mod support;
 mod survives_kill;
 mod walkthrough;
+mod webhooks;

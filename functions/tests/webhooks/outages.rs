@@ -1,0 +1,85 @@
+//! A receiver that is away, and what is known of what it was sent.
+
+use super::{
+    near,
+    receiver::{Answer, Receiver},
+    service,
+};
+use orders::{domain::retry, store::ledger::State};
+use std::{collections::HashSet, time::Duration};
+
+#[tokio::test]
+async fn while_a_receiver_is_away_one_attempt_at_a_time_asks_for_it_and_then_all_are_told_once() {
+    let (service, receiver) = (service(near(), false).await, Receiver::start().await);
+    service.registers(&receiver).await;
+    let port = receiver.stop().await;
+    let first = service.tell().await;
+    let told = service.told(&first).await.pop().unwrap();
+    assert_eq!(told["kind"], "delivery.retrying");
+    assert!(told["reason"].as_str().unwrap().starts_with("no connection: "), "{told}");
+    for _ in 0..5 {
+        let id = service.tell().await;
+        assert_eq!(service.told(&id).await.len(), 0, "it waits without an attempt");
+    }
+    for failures in 2..6 {
+        service.clock.advance(retry::PROBE.longest);
+        service.sweep().await;
+        assert_eq!(service.app.store.outages().await.unwrap()[0].failures, failures, "one probe a pause");
+    }
+    let receiver = Receiver::again_at(port).await;
+    service.clock.advance(retry::PROBE.longest);
+    service.sweep().await;
+    service.sweep().await;
+    let ids: HashSet<_> = receiver.requests().into_iter().map(|request| request.headers["webhook-id"].clone()).collect();
+    assert_eq!((receiver.requests().len(), ids.len()), (6, 6));
+    assert!(service.entries().await.iter().all(|entry| entry.state == State::Succeeded));
+    assert_eq!(service.app.store.outages().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_outage_of_two_days_costs_nothing_of_the_horizon_and_one_of_five_ends_it() {
+    for (days, delivered) in [(2, true), (5, false)] {
+        let (service, receiver) = (service(near(), false).await, Receiver::start().await);
+        service.registers(&receiver).await;
+        let port = receiver.stop().await;
+        let id = service.tell().await;
+        let waiting = service.tell().await;
+        for _ in 0..days * 4 {
+            service.clock.advance(Duration::from_hours(6));
+            service.sweep().await;
+        }
+        let receiver = Receiver::again_at(port).await;
+        service.clock.advance(Duration::from_hours(1));
+        service.sweep().await;
+        service.sweep().await;
+        for id in [id, waiting] {
+            let last = service.told(&id).await.pop().unwrap();
+            let kind = if delivered { "delivery.succeeded" } else { "delivery.failed" };
+            assert_eq!(last["kind"], kind, "after {days} days: {last}");
+            assert!(delivered || last["reason"].as_str().unwrap().contains("(given up after "), "{last}");
+        }
+        assert_eq!(receiver.requests().len(), if delivered { 2 } else { 0 });
+    }
+}
+
+#[tokio::test]
+async fn told_at_most_once_what_may_have_been_taken_is_not_sent_again() {
+    let (service, receiver) = (service(near(), true).await, Receiver::start().await);
+    service.registers(&receiver).await;
+    receiver.answer_next([Answer::Reset]);
+    let id = service.tell().await;
+    for _ in 0..3 {
+        service.clock.advance(Duration::from_hours(1));
+        service.sweep().await;
+    }
+    let told = service.told(&id).await;
+    assert_eq!((told.len(), told[0]["kind"].as_str()), (1, Some("delivery.unknown")));
+    assert!(told[0]["reason"].as_str().unwrap().ends_with("(told at most once, so not sent again)"), "{told:?}");
+    assert_eq!((receiver.requests().len(), service.entries().await[0].state), (1, State::Unknown));
+    // What was surely not taken is sent again.
+    receiver.answer_next([Answer::Says("500 Internal Server Error", vec![])]);
+    service.tell().await;
+    service.clock.advance(Duration::from_hours(1));
+    service.sweep().await;
+    assert_eq!((receiver.requests().len(), service.entries().await[0].state), (3, State::Succeeded));
+}
