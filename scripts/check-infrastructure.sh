@@ -147,25 +147,31 @@ part_manifests() {
   step "KEDA's parameters" trigger_keys "$rendered/aks/manifests.yaml"
 }
 
-# Every path that a probe asks for is one that the binary answers.
+# ROLE: every path that its probes ask for is one that it answers.
 probes() (
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  data=$(mktemp -d)
-  target/app/orders dev --port "$port" --data "$data" >"$work/probes.log" &
+  folder=$(mktemp -d) pid='' address=
+  trap '[ -z "$pid" ] || kill "$pid"; wait; rm -rf "$folder"' EXIT
+  keys=$(target/app/orders keys new check)
+  export ORDERS_DATABASE="sqlite:$folder/orders.sqlite" ORDERS_KEYS="$keys" ORDERS_LISTEN=127.0.0.1:0
+  target/app/orders migrate >"$folder/log"
+  target/app/orders "$1" >"$folder/log" &
   pid=$!
-  trap 'kill "$pid"; wait "$pid" || true; rm -rf "$data"' EXIT
-  curl -sf --retry 50 --retry-delay 1 --retry-connrefused --retry-max-time 20 -o /dev/null "http://127.0.0.1:$port/api/openapi.json"
-  jq -r '.. | .httpGet? // empty | .path' "$work/release.json" | sort -u >"$work/probe-paths"
-  [ -s "$work/probe-paths" ] || { echo 'nobody is probed' >&2; exit 1; }
+  until [ -n "$address" ]; do
+    kill -0 "$pid"
+    sleep 0.05
+    address=$(jq -r 'select(.message == "listening").address' "$folder/log")
+  done
+  jq -r --arg role "$1" '.manifests["\($role)-deployment"] | .. | .httpGet? // empty | .path' "$work/release.json" | sort -u >"$folder/paths"
+  [ -s "$folder/paths" ] || { echo "nobody probes $1" >&2; exit 1; }
   while read -r path; do
-    curl -sf -o /dev/null "http://127.0.0.1:$port$path" || { echo "a probe asks for $path, and the binary has no such path" >&2; exit 1; }
-  done <"$work/probe-paths"
-  echo "$(wc -l <"$work/probe-paths") paths are there"
+    curl -sf --retry 5 -o /dev/null "http://$address$path" || { echo "a probe asks $1 for $path, and it has no such path" >&2; exit 1; }
+  done <"$folder/paths"
+  echo "$1: $(wc -l <"$folder/paths") paths are there"
 )
 
 part_probes() {
   [ -x target/app/orders ] || step 'Binary' scripts/stage.sh target/app
-  step 'Probes' probes
+  for role in api worker; do step "Probes of $role" probes "$role"; done
 }
 
 # The commands of a first deployment, in their order: what follows needs what went before.

@@ -33,22 +33,31 @@ readme_test_command() {
   sed -n '/^## Test$/,/^## /s/^    \(cargo test.*\)$/\1/p' README.md
 }
 
-# The binary that would be deployed, started as a stranger would, tells an order's whole story.
-smoke() {
-  local folder pid port=
-  folder=$(mktemp -d)
-  touch "$folder/log"
-  target/app/orders dev --port 0 --data "$folder" >"$folder/log" &
-  pid=$!
-  while [ -z "$port" ] && kill -0 "$pid"; do
+# The binary that would be deployed, as an api and a worker on one database and one bus, tells an order's whole story.
+smoke() (
+  folder=$(mktemp -d) pids=() address=
+  trap 'kill "${pids[@]}"; wait; rm -rf "$folder"' EXIT
+  target/debug/servicebus-emulator --port 0 --admin-port 0 >"$folder/bus" &
+  pids+=($!)
+  until [ -s "$folder/bus" ]; do
+    kill -0 $!
     sleep 0.05
-    port=$(sed -n 's,^orders listens on http://localhost:,,p' "$folder/log")
   done
-  scripts/smoke.sh "http://localhost:$port" || { kill "$pid"; cat "$folder/log"; return 1; }
-  kill "$pid"
-  wait "$pid"
-  rm -rf "$folder"
-}
+  keys=$(target/app/orders keys new smoke)
+  export ORDERS_DATABASE="sqlite:$folder/orders.sqlite" ORDERS_KEYS="$keys" ORDERS_LISTEN=127.0.0.1:0 ServiceBus
+  ServiceBus=$(<"$folder/bus")
+  target/app/orders migrate >"$folder/log"
+  target/app/orders worker >"$folder/worker" &
+  pids+=($!)
+  target/app/orders api >"$folder/api" &
+  pids+=($!)
+  until [ -n "$address" ]; do
+    kill -0 $!
+    sleep 0.05
+    address=$(jq -r 'select(.message == "listening").address' "$folder/api")
+  done
+  scripts/smoke.sh "http://$address" "${keys#*=}" || { cat "$folder/log" "$folder/worker" "$folder/api"; exit 1; }
+)
 
 conformance=functions/servicebus-emulator/conformance
 
@@ -59,7 +68,7 @@ read -r -a test_command <<<"$(readme_test_command)"
 step 'Test' "${test_command[@]}" --locked
 RUSTDOCFLAGS='-D warnings' step 'Documentation' cargo doc --workspace --no-deps --document-private-items --locked
 if needs cargo-deny 'cargo install --locked cargo-deny'; then step 'Dependencies' dependencies; fi
-if needs shellcheck 'apt-get install shellcheck'; then step 'Scripts' shellcheck scripts/*.sh .ci/run "$conformance/run"; fi
+if needs shellcheck 'apt-get install shellcheck'; then step 'Scripts' shellcheck -x scripts/*.sh .ci/run .ci/infrastructure infrastructure/tests/*.sh "$conformance/run"; fi
 if needs node 'Node.js 20' && needs python3 'Python 3.9'; then step "Microsoft's clients" "$conformance/run" --websocket target/debug/servicebus-emulator; fi
 examples=functions/examples/verify-webhook
 if needs node 'Node.js 20'; then step 'Webhooks in Node' node "$examples/check.mjs"; fi
@@ -68,4 +77,5 @@ if needs zip 'apt-get install zip' && needs musl-gcc "apt-get install musl-tools
   step 'Package' scripts/package.sh
   if needs jq 'apt-get install jq'; then step 'Smoke' smoke; fi
 fi
+step 'Infrastructure' scripts/check-infrastructure.sh
 printf '\nall checks passed in %s s\n' "$SECONDS"

@@ -21,6 +21,7 @@ run() { # OPTION… IMAGE ARGUMENT…
   podman run --network=host --read-only --cap-drop=ALL --security-opt=no-new-privileges --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "$@"
 }
 ended() {
+  [ -z "${bus:-}" ] || kill "$bus"
   for container in "${containers[@]}"; do podman rm --force --time 1 "$container" >/dev/null 2>&1 || true; done
 }
 trap ended EXIT
@@ -44,34 +45,41 @@ find "$mounted" -type f -printf '/%P\n' | sort >"$folder/files"
 podman image unmount "$name" >/dev/null
 is 'list of files' "$(tr '\n' ' ' <"$folder/files")" '/etc/ssl/certs/ca-certificates.crt /orders '
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 data=$(mktemp -d)
 chmod 0777 "$data"
-key=$(target/app/orders keys new check)
-settings=(--env "ORDERS_DATABASE=sqlite:/data/orders.sqlite" --env "ORDERS_LISTEN=127.0.0.1:$port" --env "ORDERS_KEYS=$key" --volume "$data:/data")
-await() { # PATH CONTAINER
+
+# As on the cluster: migrate, then an api that asks for a key and a worker, on one database and one bus.
+emulator=${ORDERS_EMULATOR:-target/debug/servicebus-emulator}
+[ -x "$emulator" ] || cargo build --locked --package servicebus-emulator
+"$emulator" --port 0 --admin-port 0 >"$folder/bus" &
+bus=$!
+until [ -s "$folder/bus" ]; do
+  kill -0 "$bus"
+  sleep 0.05
+done
+port=$(free_port) worker_port=$(free_port) key=$(target/app/orders keys new check)
+settings=(--env ORDERS_DATABASE=sqlite:/data/orders.sqlite --env "ServiceBus=$(<"$folder/bus")" --env "ORDERS_KEYS=$key" --volume "$data:/data")
+await() { # PORT CONTAINER
   for _ in $(seq 100); do
-    curl -sf "http://127.0.0.1:$port$1" >/dev/null && return
+    curl -sf "http://127.0.0.1:$1/api/health/ready" >/dev/null && return
     sleep 0.1
   done
   podman logs "$2" >&2
-  echo "the image does not answer on $1" >&2
+  echo "the image is not ready within 10 seconds" >&2
   exit 1
 }
-
-# As on the cluster: migrate, then an api that asks for a key.
 run --rm "${settings[@]}" "$name" migrate >"$folder/migrate.log"
-containers+=("$(run --detach "${settings[@]}" "$name" api)")
-await /api/health/ready "${containers[0]}"
+containers+=("$(run --detach "${settings[@]}" --env "ORDERS_LISTEN=127.0.0.1:$port" "$name" api)")
+containers+=("$(run --detach "${settings[@]}" --env "ORDERS_LISTEN=127.0.0.1:$worker_port" "$name" worker)")
+await "$port" "${containers[0]}"
+await "$worker_port" "${containers[1]}"
 is 'status without a key' "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/api/orders")" 401
-is 'status with a key' "$(curl -s -o /dev/null -w '%{http_code}' -H "x-functions-key: ${key#*=}" "http://127.0.0.1:$port/api/orders")" 200
-podman stop --time 50 "${containers[0]}" >/dev/null
-is 'exit code after SIGTERM' "$(podman inspect --format '{{.State.ExitCode}}' "${containers[0]}")" 0
-
-# With a bus in the same process the whole story can be told.
-containers+=("$(run --detach --volume "$data:/data" "$name" dev --data /data/dev --port "$port")")
-await /api/health/ready "${containers[1]}"
-scripts/smoke.sh "http://127.0.0.1:$port" >"$folder/smoke.log" 2>&1 || { tail -n 5 "$folder/smoke.log" >&2; exit 1; }
+scripts/smoke.sh "http://127.0.0.1:$port" "${key#*=}" >"$folder/smoke.log" 2>&1 || { tail -n 5 "$folder/smoke.log" >&2; exit 1; }
 printf '%s promises of the smoke test were kept\n' "$(grep -c '^ok' "$folder/smoke.log")"
+for container in "${containers[@]}"; do
+  podman stop --time 50 "$container" >/dev/null
+  is 'exit code after SIGTERM' "$(podman inspect --format '{{.State.ExitCode}}' "$container")" 0
+done
 rm -rf "$data"
 printf 'the image has %s bytes of at most %s\n' "$size" "$limit"

@@ -16,7 +16,7 @@ class Emulator:
     @staticmethod
     def find(folder):
         """The emulator, if it is built and has a management endpoint that KEDA can ask."""
-        program = Path(os.environ.get("ORDERS_EMULATOR", "target/release/servicebus-emulator"))
+        program = Path(os.environ.get("ORDERS_EMULATOR", "target/debug/servicebus-emulator"))
         return Emulator(program.resolve(), folder) if program.exists() else None
 
     def __init__(self, program, folder):
