@@ -191,7 +191,10 @@ deployment() {
   echo "$1: $line commands"
 }
 
-part_deploy() { for environment in dev prod; do step "Deployment, $environment" deployment "$environment"; done; }
+part_deploy() {
+  for environment in dev prod; do step "Deployment, $environment" deployment "$environment"; done
+  step 'Deployment, run' infrastructure/tests/deploy.sh "$work/deploy"
+}
 part_image() { step 'Image' infrastructure/tests/image.sh "$work/image"; }
 part_faults() { step 'Deliberate faults' infrastructure/tests/faults.sh; }
 part_cluster() {

@@ -2,7 +2,8 @@
 # From an empty subscription to a smoke-tested system, and again for every later version.
 # Usage: scripts/deploy.sh [--what-if] dev|prod
 #   --what-if   prints every command without running it
-# Needs: az (logged in: az login), terraform, kubectl, kubelogin, jq, zip, docker or podman, and Rust with the musl target.
+# Needs: Linux on x86-64, az (logged in: az login), terraform, kubectl, kubelogin, jq, zip, docker or podman, and Rust with
+# its musl target.
 # ORDERS_BACKEND names the file that says where Terraform's state lies (infrastructure/README.md, "First run").
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +11,7 @@ cd "$(dirname "$0")/.."
 what_if=false
 [ "${1:-}" = --what-if ] && what_if=true && shift
 environment=${1:-}
-case $environment in dev | prod) ;; *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
+case $environment in dev | prod) ;; *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
 backend=${ORDERS_BACKEND:-infrastructure/backend.hcl}
 
 say() { printf '\n== %s\n' "$*" >&2; }
@@ -25,15 +26,25 @@ output() {
   if $what_if; then printf '%s' "${1^^}"; else terraform -chdir=infrastructure output -raw "$1"; fi
 }
 
-for tool in az terraform kubectl kubelogin jq zip; do
-  $what_if || command -v "$tool" >/dev/null || { echo "deploy.sh needs $tool" >&2; exit 1; }
-done
+refuse() { echo "deploy.sh: $*" >&2; exit 1; }
 engine=docker
 command -v docker >/dev/null || engine=podman
+if ! $what_if; then
+  # Functions and nodes run x86-64, and the binary is built for the machine that builds it.
+  [ "$(uname -sm)" = 'Linux x86_64' ] || refuse 'the binary for Azure is built on Linux on x86-64'
+  for tool in az terraform kubectl kubelogin jq zip "$engine"; do
+    command -v "$tool" >/dev/null || refuse "$tool is not installed"
+  done
+  [ -s "$backend" ] || refuse "there is no $backend, which says where Terraform's state lies (infrastructure/README.md, \"First run\")"
+  # Terraform is told a subscription, and az takes the one that it was last set to.
+  subscription=$(sed -nE 's/^subscription_id *= *"([^"]*)".*/\1/p' infrastructure/terraform.tfvars)
+  [ "$(az account show --query id --output tsv)" = "$subscription" ] ||
+    refuse "az is not set to the subscription of infrastructure/terraform.tfvars; run: az account set --subscription '$subscription'"
+fi
 
 tag=$(git rev-parse --short=12 HEAD)
-if ! git diff --quiet HEAD; then
-  if [ "$environment" = prod ] && ! $what_if; then echo 'there are changes that are not committed; prod gets what a commit names' >&2; exit 1; fi
+if [ -n "$(git status --porcelain)" ]; then
+  if [ "$environment" = prod ] && ! $what_if; then refuse 'there are changes that are not committed; prod gets what a commit names'; fi
   tag+=-$(date -u +%Y%m%d%H%M%S)
 fi
 
@@ -52,8 +63,13 @@ login_to_cluster() {
 
 say 'Terraform'
 do_ terraform -chdir=infrastructure init -input=false -reconfigure -backend-config="$(realpath --relative-to=infrastructure "$backend")" -backend-config="key=orders-$environment.tfstate"
-first=false
-if $what_if || ! terraform -chdir=infrastructure output -raw registry >/dev/null 2>&1; then first=true; fi
+# Where there is a workload, an apply without image would take it away: so a state that cannot be read ends the script here.
+first=true
+if ! $what_if; then
+  state=$(terraform -chdir=infrastructure state pull)
+  if jq -es 'any(.[].resources[]?; (.module // "") | startswith("module.workload"))' <<<"$state" >/dev/null; then first=false; fi
+  unset state
+fi
 
 if $first; then
   say 'First run only: everything but the workload, so that there is a registry to push to'
@@ -112,7 +128,11 @@ say 'Function App'
 group=$(output resource_group) app=$(output function_app)
 do_ az functionapp deployment source config-zip --resource-group "$group" --name "$app" --src target/app.zip
 
+# URL: waits until the host answers there; a package that was just published is mounted first, and a database may sleep.
+do_await() { do_ curl --silent --show-error --fail --output /dev/null --retry 30 --retry-all-errors --retry-delay 10 --retry-max-time 300 "$1/api/health/ready"; }
+
 say 'Smoke test: Functions'
+do_await "$(output function_app_url)"
 if $what_if; then
   echo "scripts/smoke.sh $(output function_app_url) \"\$(az functionapp keys list --resource-group $group --name $app --query functionKeys.default --output tsv)\""
 else
@@ -134,6 +154,7 @@ else
   [ -n "$port" ] || { echo 'kubectl does not forward a port' >&2; exit 1; }
   key=$(az keyvault secret show --vault-name "$vault" --name "$secret" --query value --output tsv)
   key=${key%%,*}
+  do_await "http://127.0.0.1:$port"
   scripts/smoke.sh "http://127.0.0.1:$port" "${key#*=}"
 fi
 say "deployed: version $tag, $environment"
