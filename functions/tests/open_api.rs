@@ -119,3 +119,18 @@ async fn the_page_and_all_its_parts_come_from_the_binary() {
     let script = service.get("/api/docs/swagger-initializer.js").await;
     assert!(script.text.contains("/api/openapi.json"), "{}", script.text);
 }
+
+#[tokio::test]
+async fn the_pages_of_the_docs_come_compressed_to_those_who_take_it() {
+    let service = Service::start().await;
+    let path = "/api/docs/swagger-ui.css";
+    let plain = service.get(path).await;
+    assert!(plain.text.contains(".swagger-ui"));
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "accept-encoding"));
+    for (takes, coding) in [("gzip, deflate, br", "gzip"), ("br, GZIP;q=0.5", "gzip"), ("gzip;q=0", ""), ("br", "")] {
+        let answer = service.call(Method::HEAD, path, &[("accept-encoding", takes)], Body::empty()).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-encoding")), (200, coding), "{takes}");
+        let length: usize = answer.header("content-length").parse().unwrap();
+        assert_eq!(length < plain.text.len() / 2, coding == "gzip", "{takes}: {length} bytes");
+    }
+}
