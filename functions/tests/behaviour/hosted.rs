@@ -67,7 +67,7 @@ async fn every_http_function_is_called_the_way_that_the_host_knows_best() {
             .into_iter()
             .filter_map(|function| if let Trigger::Http { shape, .. } = function.trigger { Some(shape) } else { None })
             .collect();
-        assert_eq!(shapes, [shape; 9], "{generation:?}");
+        assert_eq!(shapes, [shape; 13], "{generation:?}");
     }
 }
 
