@@ -68,11 +68,13 @@ read -r -a test_command <<<"$(readme_test_command)"
 step 'Test' "${test_command[@]}" --locked
 RUSTDOCFLAGS='-D warnings' step 'Documentation' cargo doc --workspace --no-deps --document-private-items --locked
 if needs cargo-deny 'cargo install --locked cargo-deny'; then step 'Dependencies' dependencies; fi
-if needs shellcheck 'apt-get install shellcheck'; then step 'Scripts' shellcheck -x scripts/*.sh .ci/run .ci/infrastructure infrastructure/tests/*.sh "$conformance/run"; fi
+if needs shellcheck 'apt-get install shellcheck'; then step 'Scripts' shellcheck -x scripts/*.sh .ci/run .ci/infrastructure infrastructure/tests/*.sh "$conformance/run" functions/tests/*/run; fi
 if needs node 'Node.js 20' && needs python3 'Python 3.9'; then step "Microsoft's clients" "$conformance/run" --websocket target/debug/servicebus-emulator; fi
 examples=functions/examples/verify-webhook
 if needs node 'Node.js 20'; then step 'Webhooks in Node' node "$examples/check.mjs"; fi
 if needs python3 'Python 3.9'; then step 'Webhooks in Python' python3 -B "$examples/check.py"; fi
+if needs python3 'Python 3.9'; then step 'E-mail' functions/tests/mail/run target/debug/orders; fi
+if needs node 'Node.js 20' && needs chromium 'apt-get install chromium'; then step 'Console' functions/tests/browser/run target/debug/orders; fi
 if needs zip 'apt-get install zip' && needs musl-gcc "apt-get install musl-tools; rustup target add $(uname -m)-unknown-linux-musl"; then
   step 'Package' scripts/package.sh
   if needs jq 'apt-get install jq'; then step 'Smoke' smoke; fi
