@@ -14,6 +14,7 @@ use crate::{
         timestamp::Timestamp,
         trace::Trace,
     },
+    keys::Keys,
     store::Store,
 };
 use std::{
@@ -74,6 +75,27 @@ pub struct Settings {
     pub sweep_max_sleep: Duration,
     /// How long an invocation of Notify tries to reach the store; below the host's `functionTimeout`.
     pub notify_patience: Duration,
+    pub console: Console,
+    /// Whether an answer may go on and on. The Functions host hands on whole answers alone.
+    pub streams: bool,
+}
+
+/// Who may use the operators' page.
+#[derive(Debug, Clone, Default)]
+pub enum Console {
+    /// Nobody: it is not there.
+    #[default]
+    Off,
+    /// Everybody who can reach this process.
+    Open,
+    /// Whoever has one of these keys.
+    Keys(Keys),
+}
+
+impl Console {
+    pub fn is_off(&self) -> bool {
+        matches!(self, Self::Off)
+    }
 }
 
 impl Default for Settings {
@@ -87,6 +109,8 @@ impl Default for Settings {
             lease: Duration::from_secs(30),
             sweep_max_sleep: Duration::from_secs(30),
             notify_patience: Duration::from_secs(45),
+            console: Console::Off,
+            streams: false,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The settings: environment variables, read once, here alone.
 
 mod bus;
+mod email;
 mod keyring;
 
 pub use keyring::keyring;
 
 use crate::{
-    app::Settings,
+    app::{Console, Settings},
     bus::service_bus,
     channels::{self, webhook},
     entra,
@@ -50,14 +51,18 @@ settings! {
     CLIENT_ID = "ServiceBus__clientId", "the platform's", "which identity asks Entra ID for tokens, where there are several";
     TRANSPORT = "ServiceBus__transport", "amqp", "amqpWebSockets: over port 443, where 5671 is closed";
     AUTHORITIES = "SSL_CERT_FILE", "none", "PEM certificates of authorities to trust besides the web's";
+    CONSOLE = "ORDERS_CONSOLE_KEY", "none: no console outside dev", "operators' keys for /api/console: NAME=KEY,NAME=KEY; `orders keys new` makes one";
     TOPIC = "ORDERS_TOPIC", "orders", "the topic that events are published on";
     SUBSCRIPTION = "NOTIFY_SUBSCRIPTION", "notify", "the subscription that Notify receives from";
     CONCURRENCY = "NOTIFY_CONCURRENCY", "64", "messages that worker handles at the same time; 1 to 1024";
-    CHANNELS = "NOTIFY_CHANNELS", "log", "how customers are told: log, file, webhook, separated by commas";
-    AT_MOST_ONCE = "NOTIFY_AT_MOST_ONCE", "none", "the channels that never repeat an attempt whose outcome is unknown: of webhook";
+    CHANNELS = "NOTIFY_CHANNELS", "log", "how customers are told: log, file, email, webhook, separated by commas";
+    AT_MOST_ONCE = "NOTIFY_AT_MOST_ONCE", "none", "the channels that never repeat an attempt whose outcome is unknown: of email, webhook";
     WEBHOOK_KEY = "WEBHOOK_KEY_NAME", "", "the key of the webhook endpoints that name this variable: one whsec_…, or two with a space between";
     WEBHOOK_REACH = "WEBHOOK_REACH", "public", "public: webhooks go over HTTPS to public addresses; private: anywhere but to link-local ones, for development";
     FILE = "NOTIFY_FILE", "notifications.jsonl", "where the channel file writes";
+    EMAIL_SERVER = "EMAIL_SERVER", "required for email", "smtp://HOST:587, smtps://USER@HOST:465 or https://NAME.communication.azure.com";
+    EMAIL_FROM = "EMAIL_FROM", "required for email", "who e-mail comes from: shop@example.com or Shop <shop@example.com>";
+    EMAIL_PASSWORD = "EMAIL_PASSWORD", "none; Communication Services: Entra ID is asked", "the mail server's password, or an access key of Communication Services";
     SCHEDULE = "SWEEP_SCHEDULE", "0 */1 * * * *", "when the Functions host runs Sweep: NCRONTAB, six fields";
     MAX_SLEEP = "SWEEP_MAX_SLEEP", "30s", "the longest that the sweep of dev, api and worker sleeps";
     LEASE = "ORDERS_LEASE", "30s", "how long a claimed event or delivery belongs to its process; 1s to 1h";
@@ -94,6 +99,8 @@ pub struct Config {
     pub keys: Option<Keys>,
     pub channels: Vec<String>,
     pub notify_file: PathBuf,
+    /// Where the channel names it.
+    pub email: Option<channels::email::server::Settings>,
     pub webhook: webhook::Settings,
     pub relay: bool,
     /// The topic and the subscription, whichever bus they are on.
@@ -160,6 +167,7 @@ impl Config {
                 || dev_folder.map_or_else(|| PathBuf::from("notifications.jsonl"), |data| data.join("notifications.jsonl")),
                 PathBuf::from,
             ),
+            email: email::read(&get, &channels)?,
             webhook: webhook::Settings {
                 reach: match text(WEBHOOK_REACH, if dev_folder.is_some() { "private" } else { "public" }).as_str() {
                     "public" => webhook::Reach::Public,
@@ -188,6 +196,8 @@ impl Config {
                 lease: duration(&get, LEASE, defaults.lease, 1, 3_600)?,
                 sweep_max_sleep: duration(&get, MAX_SLEEP, defaults.sweep_max_sleep, 1, 86_400)?,
                 notify_patience: defaults.notify_patience,
+                console: console(role, get(CONSOLE).as_deref())?,
+                streams: *role != Role::Functions,
             },
             channels,
         };
@@ -303,6 +313,15 @@ fn keys(role: &Role, list: Option<&str>) -> Result<Option<Keys>, ConfigError> {
         (Role::Functions | Role::Worker | Role::Migrate | Role::Operator, _) | (Role::Dev { .. }, None) => Ok(None),
         (Role::Api | Role::Dev { .. }, Some(list)) => Keys::parse(list).map(Some).map_err(|error| wrong(KEYS, error.to_string())),
         (Role::Api, None) => Err(wrong(KEYS, "is not set, and nobody else checks who calls; set it to what `orders keys new` prints")),
+    }
+}
+
+/// On a laptop it is open, unless somebody wants it locked there as well.
+fn console(role: &Role, list: Option<&str>) -> Result<Console, ConfigError> {
+    match (role, list) {
+        (_, Some(list)) => Keys::parse(list).map(Console::Keys).map_err(|error| wrong(CONSOLE, error.to_string())),
+        (Role::Dev { .. }, None) => Ok(Console::Open),
+        (_, None) => Ok(Console::Off),
     }
 }
 

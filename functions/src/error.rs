@@ -115,7 +115,12 @@ impl Problem {
         }
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 9110 §11.6.1: a 401 names what would be accepted.
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey header=\"x-functions-key\", query=\"code\""));
+            let wanted = if self.code == "no-console-key" {
+                "ApiKey header=\"x-orders-console-key\""
+            } else {
+                "ApiKey header=\"x-functions-key\", query=\"code\""
+            };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(wanted));
         }
         response
     }

@@ -53,6 +53,11 @@ enum Command {
         #[command(subcommand)]
         command: commands::dlq::Command,
     },
+    /// Keeps the list of addresses that no e-mail is sent to
+    Suppressions {
+        #[command(subcommand)]
+        command: commands::suppressions::Command,
+    },
     /// Shows what became of notifications, has them tried again, or gives them up
     Deliveries {
         #[command(subcommand)]
@@ -134,6 +139,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Worker => commands::serve::run(Role::Worker).await,
         Command::Migrate => commands::migrate::run().await,
         Command::Dlq { command } => Box::pin(commands::dlq::run(command)).await,
+        Command::Suppressions { command } => commands::suppressions::run(command).await,
         Command::Deliveries { command } => commands::deliveries::run(command).await,
         Command::Timeline { order, json } => commands::timeline::run(&order, json).await,
         Command::Webhooks { command } => commands::webhooks::run(command).await,

@@ -5,8 +5,8 @@ use crate::{
     domain::trace::Trace,
     error::Problem,
     handlers::{
-        cancel_order, create_order, docs, get_order, get_order_timeline, health, list_orders, notify, open_api, request::decode, sweep,
-        update_order,
+        cancel_order, console, console_events, console_order, console_retry, create_order, docs, get_order, get_order_timeline, health,
+        list_orders, notify, open_api, request::decode, sweep, update_order,
     },
     keys::Keys,
     telemetry,
@@ -30,7 +30,7 @@ pub fn http(app: Arc<App>, keys: Option<Keys>) -> Router {
         Some(keys) => orders().route_layer(middleware::from_fn_with_state(Arc::new(keys), ask_for_key)),
         None => orders(),
     };
-    wrapped(orders.merge(descriptions()).merge(health()).with_state(app))
+    wrapped(orders.merge(console()).merge(descriptions()).merge(health()).with_state(app))
 }
 
 /// The HTTP functions and what the Functions host calls besides: its readiness probe and the other triggers. It has
@@ -40,7 +40,7 @@ pub fn functions_host(app: Arc<App>) -> Router {
         .route("/", get(|| async { StatusCode::OK }))
         .route("/Notify", post(notify::handle))
         .route("/Sweep", post(sweep::handle));
-    wrapped(orders().merge(descriptions()).merge(health()).merge(triggers).with_state(app))
+    wrapped(orders().merge(console()).merge(descriptions()).merge(health()).merge(triggers).with_state(app))
 }
 
 /// What a worker answers: probes alone.
@@ -54,6 +54,15 @@ fn orders() -> Router<Arc<App>> {
         .route("/api/orders/{id}", get(get_order::handle).patch(update_order::handle))
         .route("/api/orders/{id}/cancel", post(cancel_order::handle))
         .route("/api/orders/{id}/timeline", get(get_order_timeline::handle))
+}
+
+/// For operators, who have keys of their own; the handlers ask for them on every host.
+fn console() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/console", get(console::handle))
+        .route("/api/console/events", get(console_events::handle))
+        .route("/api/console/orders/{id}", get(console_order::handle))
+        .route("/api/console/deliveries/{id}/retry", post(console_retry::handle))
 }
 
 fn descriptions() -> Router<Arc<App>> {
@@ -76,6 +85,10 @@ pub fn function_at(method: &Method, path: &str) -> &'static str {
         ("PATCH", "/api/orders/{id}") => "UpdateOrder",
         ("POST", "/api/orders/{id}/cancel") => "CancelOrder",
         ("GET" | "HEAD", "/api/orders/{id}/timeline") => "GetOrderTimeline",
+        ("GET" | "HEAD", "/api/console") => "Console",
+        ("GET" | "HEAD", "/api/console/events") => "ConsoleEvents",
+        ("GET" | "HEAD", "/api/console/orders/{id}") => "ConsoleOrder",
+        ("POST", "/api/console/deliveries/{id}/retry") => "ConsoleRetry",
         ("GET" | "HEAD", "/api/openapi.json") => "OpenApi",
         ("GET" | "HEAD", "/api/docs" | "/api/docs/{*file}") => "Docs",
         ("GET" | "HEAD", "/api/health/{check}") => "Health",

@@ -1,5 +1,6 @@
 //! How a customer is told. Knows ways out and the domain's notifications; knows no store, bus or HTTP server.
 
+pub mod email;
 mod file;
 mod log;
 pub mod webhook;
@@ -89,9 +90,9 @@ pub struct Unreadable(pub String);
 pub struct Channels(Vec<Arc<dyn Channel>>);
 
 /// Every name that `NOTIFY_CHANNELS` may hold.
-pub const KNOWN: &[&str] = &["log", "file", "webhook"];
+pub const KNOWN: &[&str] = &["log", "file", email::NAME, "webhook"];
 /// Those of them that tell somebody else, and name an endpoint.
-pub const REMOTE: &[&str] = &["webhook"];
+pub const REMOTE: &[&str] = &[email::NAME, "webhook"];
 
 impl Channels {
     pub fn new(channels: Vec<Arc<dyn Channel>>) -> Self {
@@ -112,6 +113,8 @@ impl Channels {
 pub struct Setup<'a> {
     /// Where `file` writes.
     pub file: &'a Path,
+    /// Where `email` is handed in.
+    pub email: Option<&'a email::server::Settings>,
     pub webhook: &'a webhook::Settings,
     pub directory: Arc<dyn Directory>,
     pub keyring: Arc<dyn Keyring>,
@@ -127,11 +130,12 @@ impl fmt::Debug for Setup<'_> {
 /// The time, for what a channel writes of it.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The channel of that name. `None` for a name that is not in [`KNOWN`].
+/// The channel of that name. `None` for a name that is not in [`KNOWN`], and for one without its settings.
 pub fn open(name: &str, setup: &Setup<'_>) -> Option<Arc<dyn Channel>> {
     match name {
         "log" => Some(Arc::new(log::Log)),
         "file" => Some(Arc::new(file::JsonLines::new(setup.file))),
+        email::NAME => setup.email.map(|settings| Arc::new(email::Email::new(settings, Arc::clone(&setup.directory))) as Arc<dyn Channel>),
         "webhook" => Some(Arc::new(webhook::Webhook::new(setup))),
         _ => None,
     }

@@ -84,6 +84,7 @@ fn banner(port: u16, bus: Option<SocketAddr>, data: &Path) {
     println!(
         "orders listens on http://localhost:{port}
 
+  console   http://localhost:{port}/api/console
   docs      http://localhost:{port}/api/docs
   orders    http://localhost:{port}/api/orders
   data      {}

@@ -10,6 +10,7 @@ pub mod emulator;
 pub mod keys;
 pub mod migrate;
 pub mod serve;
+pub mod suppressions;
 mod table;
 pub mod timeline;
 pub mod webhooks;

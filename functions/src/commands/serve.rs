@@ -112,6 +112,7 @@ pub fn setup<'c>(config: &'c Config, store: &Arc<dyn Store>) -> channels::Setup<
     let now: channels::Now = Arc::new(|| SystemClock.now());
     channels::Setup {
         file: &config.notify_file,
+        email: config.email.as_ref(),
         webhook: &config.webhook,
         directory: Arc::new(StoreDirectory::new(Arc::clone(store), Arc::clone(&now))),
         keyring: keyring(),

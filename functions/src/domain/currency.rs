@@ -26,6 +26,14 @@ pub fn is_known(code: &str) -> bool {
     CODES.binary_search(&code).is_ok()
 }
 
+/// How a language writes numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numerals {
+    pub decimal: char,
+    /// Between groups of three digits.
+    pub group: char,
+}
+
 /// An amount in minor units as people read it: `12.50 EUR`, `1250 JPY`.
 pub fn readable(minor: i64, code: &str) -> String {
     let digits = minor_digits(code);
@@ -34,6 +42,21 @@ pub fn readable(minor: i64, code: &str) -> String {
     }
     let unit = 10_i64.pow(u32::try_from(digits).unwrap_or(2));
     format!("{}.{:0digits$} {code}", minor / unit, minor % unit)
+}
+
+/// An amount of at least 0 in minor units as readers of a language write it: `1.250,00 EUR`, `1,250 JPY`.
+pub fn written(minor: i64, code: &str, numerals: Numerals) -> String {
+    let digits = minor_digits(code);
+    let unit = 10_i64.pow(u32::try_from(digits).unwrap_or(2));
+    let whole = (minor / unit).to_string();
+    let mut grouped = String::with_capacity(whole.len() * 4 / 3);
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            grouped.push(numerals.group);
+        }
+        grouped.push(digit);
+    }
+    if digits == 0 { format!("{grouped} {code}") } else { format!("{grouped}{}{:0digits$} {code}", numerals.decimal, minor % unit) }
 }
 
 #[cfg(test)]
@@ -53,5 +76,14 @@ mod tests {
         assert_eq!(readable(5, "USD"), "0.05 USD");
         assert_eq!(readable(1250, "JPY"), "1250 JPY");
         assert_eq!(readable(1250, "KWD"), "1.250 KWD");
+    }
+
+    #[test]
+    fn an_amount_is_written_with_the_marks_of_the_language() {
+        let (english, german) = (Numerals { decimal: '.', group: ',' }, Numerals { decimal: ',', group: '.' });
+        assert_eq!(written(123_456_789, "EUR", english), "1,234,567.89 EUR");
+        assert_eq!(written(123_456_789, "EUR", german), "1.234.567,89 EUR");
+        assert_eq!(written(100_000, "JPY", german), "100.000 JPY");
+        assert_eq!(written(5, "KWD", german), "0,005 KWD");
     }
 }

@@ -45,6 +45,12 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_sub(millis))
     }
 
+    /// Year, month from 1 and day from 1, in UTC.
+    pub fn date(self) -> (i32, u8, u8) {
+        let moment = OffsetDateTime::from_unix_timestamp(self.0.div_euclid(1000)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        (moment.year(), moment.month().into(), moment.day())
+    }
+
     /// How long from `earlier` until this moment; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

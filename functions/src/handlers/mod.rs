@@ -1,6 +1,10 @@
 //! One file a function, named as its folder: parse, decide, store, answer.
 
 pub mod cancel_order;
+pub mod console;
+pub mod console_events;
+pub mod console_order;
+pub mod console_retry;
 pub mod create_order;
 pub mod docs;
 pub mod get_order;

@@ -3,6 +3,7 @@
 use super::{AttemptRecord, Result};
 use crate::domain::{
     attempt::{Found, Verdict},
+    event::{EventKind, Received},
     id::{DeliveryId, OrderId},
     timestamp::Timestamp,
 };
@@ -142,6 +143,20 @@ pub struct Outage {
     pub reason: String,
 }
 
+/// An event that is not published yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingEvent {
+    pub order_id: OrderId,
+    pub sequence: u32,
+    pub kind: EventKind,
+    pub occurred_at: Timestamp,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// While leased: the lease's end.
+    pub next_attempt_at: Timestamp,
+    pub last_error: Option<String>,
+}
+
 #[async_trait::async_trait]
 pub trait Ledger {
     /// Whether the attempt may be made; if so, and it is to be sent, that it began is durable.
@@ -160,6 +175,13 @@ pub trait Ledger {
     async fn decide(&self, deliveries: Vec<DeliveryId>, decision: Decision, reason: String, at: Timestamp) -> Result<Vec<DeliveryId>>;
     /// The endpoints that are down.
     async fn outages(&self) -> Result<Vec<Outage>>;
+    /// The deliveries that are not done, up to `limit` of those that wait, soonest due first, and of those that were given
+    /// up, newest first; newest first together. The cost depends on them alone, not on how many are done.
+    async fn unfinished(&self, limit: u32) -> Result<Vec<Entry>>;
+    /// The events that are not published yet, soonest due first.
+    async fn waiting_events(&self, limit: u32) -> Result<Vec<WaitingEvent>>;
+    /// What is still kept of an order's events, oldest first, each with the order as it was then.
+    async fn events(&self, order: OrderId) -> Result<Vec<Received>>;
 }
 
 impl State {

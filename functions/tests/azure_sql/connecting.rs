@@ -138,7 +138,7 @@ async fn migrating_lets_the_named_identities_in() {
     let users =
         vec![User { name: "orders-api".into(), client_id: Uuid::from_u128(1) }, User { name: "o'w".into(), client_id: Uuid::from_u128(2) }];
     let applied = open(Server { users, ..server(&peer) }).migrate(now()).await.unwrap();
-    assert_eq!(applied, ["0001 orders", "0002 outbox", "0003 deliveries"]);
+    assert_eq!(applied, ["0001 orders", "0002 outbox", "0003 deliveries", "0004 ledger"]);
     let admitted: Vec<_> = asked(&peer).into_iter().filter(|request| request.sql.contains("CREATE USER")).collect();
     let named: Vec<_> = admitted.iter().map(|request| (request.text(1), request.parameters[1].clone().unwrap())).collect();
     let id = |n| Uuid::from_u128(n).to_bytes_le().to_vec();

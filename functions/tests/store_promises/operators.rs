@@ -5,7 +5,9 @@ use crate::support::backend::Backend;
 use ::orders::{
     domain::{
         attempt::{Outcome, Verdict},
+        event::EventKind,
         id::{DeliveryId, OrderId},
+        status::Status,
     },
     store::{
         AttemptRecord,
@@ -94,4 +96,40 @@ pub async fn what_is_given_up_in_doubt_is_called_unknown(backend: Backend) {
     assert_eq!(store.claim_deliveries(10, at(1000), LEASE).await.unwrap().len(), 0);
     let kinds = service.timeline(&order.to_string()).await;
     assert_eq!(kinds[kinds.len() - 2..], ["delivery.unknown", "delivery.failed"]);
+}
+
+pub async fn what_is_not_done_is_found_among_what_is(backend: Backend) {
+    let service = backend.service().await;
+    let store = &service.app.store;
+    let (order, ids) = ledger::deliveries(&service, 4).await;
+    let ended = [Outcome::Succeeded { provider_id: None }, Outcome::Failed { reason: "no such address".into() }];
+    for (delivery, outcome) in ids.iter().zip(ended) {
+        ledger::end(&service, AttemptRecord { delivery: *delivery, attempt: 1, at: at(1), outcome }, None).await;
+    }
+    store.decide(vec![ids[2]], Decision::GivenUp, "told at most once".into(), at(2)).await.unwrap();
+    let unfinished = store.unfinished(10).await.unwrap();
+    let shown: Vec<_> = unfinished.iter().map(|entry| (entry.id, entry.state, entry.reason.as_deref())).collect();
+    let wanted = [(ids[3], State::Sending, None), (ids[2], State::Failed, None), (ids[1], State::Failed, Some("no such address"))];
+    assert_eq!(shown, wanted, "newest first");
+    assert!(unfinished.iter().all(|entry| entry.order_id == order));
+    let of_each = store.unfinished(1).await.unwrap();
+    assert_eq!(of_each.iter().map(|entry| entry.id).collect::<Vec<_>>(), [ids[3], ids[2]]);
+}
+
+pub async fn events_wait_until_they_are_published_and_stay_with_the_order_as_it_was(backend: Backend) {
+    let service = backend.service().await;
+    let store = &service.app.store;
+    let id = service.place().await;
+    service.patch(&id, 1, &serde_json::json!({ "status": "confirmed" })).await;
+    let order = OrderId(Uuid::parse_str(&id).unwrap());
+    store.postpone_event((order, 1), "away".into(), at(7)).await.unwrap();
+    let waiting = store.waiting_events(10).await.unwrap();
+    let shown: Vec<_> = waiting.iter().map(|event| (event.order_id, event.sequence, event.last_error.as_deref())).collect();
+    assert_eq!(shown, [(order, 2, None), (order, 1, Some("away"))], "soonest due first");
+    assert_eq!((waiting[1].kind, waiting[1].next_attempt_at, waiting[1].occurred_at), (EventKind::Created, at(7), at(0)));
+    store.mark_published(vec![(order, 1), (order, 2)], at(8)).await.unwrap();
+    assert!(store.waiting_events(10).await.unwrap().is_empty());
+    let events = store.events(order).await.unwrap();
+    let kept: Vec<_> = events.iter().map(|received| (received.event.sequence, received.order.status)).collect();
+    assert_eq!(kept, [(1, Status::Placed), (2, Status::Confirmed)]);
 }

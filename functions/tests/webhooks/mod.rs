@@ -57,6 +57,7 @@ async fn service(webhook: webhook::Settings, at_most_once: bool) -> Service {
     let store = Arc::clone(&service.app.store);
     let setup = Setup {
         file: Path::new("nowhere"),
+        email: None,
         webhook: &webhook,
         directory: Arc::new(StoreDirectory::new(Arc::clone(&store), Arc::clone(&now))),
         keyring: Arc::new(Keys),

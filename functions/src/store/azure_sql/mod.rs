@@ -24,7 +24,7 @@ pub use connection_string::{Authentication, ConnectionString, Encryption, Identi
 use super::{
     Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Ledger, Receipt, Registers, Rejected, RejectedMessage,
     Result, Store, Update,
-    ledger::{Begin, Begun, Decision, Ending, Entry, Outage, Step, Wanted},
+    ledger::{Begin, Begun, Decision, Ending, Entry, Outage, Step, WaitingEvent, Wanted},
 };
 use crate::domain::{
     delivery::Delivery,
@@ -179,6 +179,18 @@ impl Ledger for AzureSqlStore {
 
     async fn outages(&self) -> Result<Vec<Outage>> {
         ledger::outages(&self.pool).await
+    }
+
+    async fn unfinished(&self, limit: u32) -> Result<Vec<Entry>> {
+        operators::unfinished(&self.pool, limit).await
+    }
+
+    async fn waiting_events(&self, limit: u32) -> Result<Vec<WaitingEvent>> {
+        operators::waiting_events(&self.pool, limit).await
+    }
+
+    async fn events(&self, order: OrderId) -> Result<Vec<Received>> {
+        operators::events(&self.pool, order).await
     }
 }
 

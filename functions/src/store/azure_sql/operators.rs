@@ -3,13 +3,15 @@
 use super::{
     super::{
         Result,
-        ledger::{Decision, Entry, State, Step, Wanted},
+        ledger::{Decision, Entry, State, Step, WaitingEvent, Wanted},
     },
     connect::{int, moment, moment_or_none, number, number_or_none, text, text_or_none, uuid},
     fault::{Fault, broken},
+    outbox,
     pool::Pool,
 };
 use crate::domain::{
+    event::{EventKind, Received},
     id::{DeliveryId, OrderId},
     timestamp::Timestamp,
 };
@@ -37,6 +39,51 @@ pub(super) async fn deliveries(pool: &Pool, wanted: &Wanted) -> Result<Vec<Entry
     let (channel, reason) = (wanted.channel.as_deref(), wanted.reason.as_deref());
     let results = pool.read(DELIVERIES, &[&ids, &order, &channel, &states, &reason, &int(wanted.limit)]).await?;
     Ok(results.iter().flatten().map(entry).collect::<std::result::Result<_, Fault>>()?)
+}
+
+pub(super) async fn unfinished(pool: &Pool, limit: u32) -> Result<Vec<Entry>> {
+    let sql = "SELECT id, order_id, sequence, channel, recipient, state, attempts, doubt, provider_ref, created_at,
+                      next_attempt_at, last_at, reason, provider_id, endpoint
+               FROM dbo.ledger
+               WHERE id IN (
+                   SELECT id
+                   FROM (SELECT TOP (@P1) id FROM dbo.deliveries WHERE state = N'pending' ORDER BY next_attempt_at) AS waiting
+                   UNION ALL
+                   SELECT id
+                   FROM (SELECT TOP (@P1) id FROM dbo.deliveries WHERE state = N'failed' ORDER BY seq DESC) AS failed)
+               ORDER BY seq DESC";
+    let results = pool.read(sql, &[&int(limit)]).await?;
+    Ok(results.iter().flatten().map(entry).collect::<std::result::Result<_, Fault>>()?)
+}
+
+pub(super) async fn waiting_events(pool: &Pool, limit: u32) -> Result<Vec<WaitingEvent>> {
+    let sql = "SELECT TOP (@P1) order_id, sequence, kind, occurred_at, attempts, next_attempt_at, last_error
+               FROM dbo.outbox
+               WHERE published_at IS NULL
+               ORDER BY next_attempt_at";
+    let results = pool.read(sql, &[&int(limit)]).await?;
+    let rows = results.iter().flatten().map(|row| {
+        Ok(WaitingEvent {
+            order_id: OrderId(uuid(row, 0)?),
+            sequence: number(row, 1)?,
+            kind: EventKind::parse(text(row, 2)?).ok_or_else(|| broken("an event of a kind that is not known"))?,
+            occurred_at: moment(row, 3)?,
+            attempts: number(row, 4)?,
+            next_attempt_at: moment(row, 5)?,
+            last_error: text_or_none(row, 6)?.map(str::to_owned),
+        })
+    });
+    Ok(rows.collect::<std::result::Result<_, Fault>>()?)
+}
+
+pub(super) async fn events(pool: &Pool, order: OrderId) -> Result<Vec<Received>> {
+    let sql = "SELECT order_id, sequence, id, kind, occurred_at, traceparent, data
+               FROM dbo.outbox
+               WHERE order_id = @P1
+               ORDER BY sequence";
+    let results = pool.read(sql, &[&order.0]).await?;
+    let rows = results.iter().flatten().map(|row| outbox::event(row)?.with_order().map_err(broken));
+    Ok(rows.collect::<std::result::Result<_, Fault>>()?)
 }
 
 fn entry(row: &Row) -> std::result::Result<Entry, Fault> {

@@ -21,7 +21,7 @@ mod writer;
 use super::{
     Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Ledger, Receipt, Registers, Rejected, RejectedMessage,
     Result, Store, Update,
-    ledger::{Begin, Begun, Decision, Ending, Entry, Outage, Step, Wanted},
+    ledger::{Begin, Begun, Decision, Ending, Entry, Outage, Step, WaitingEvent, Wanted},
 };
 use crate::domain::{
     delivery::Delivery,
@@ -172,6 +172,18 @@ impl Ledger for SqliteStore {
 
     async fn outages(&self) -> Result<Vec<Outage>> {
         ledger::outages(&mut *self.readers.get().await?).await
+    }
+
+    async fn unfinished(&self, limit: u32) -> Result<Vec<Entry>> {
+        operators::unfinished(&mut *self.readers.get().await?, limit).await
+    }
+
+    async fn waiting_events(&self, limit: u32) -> Result<Vec<WaitingEvent>> {
+        operators::waiting_events(&mut *self.readers.get().await?, limit).await
+    }
+
+    async fn events(&self, order: OrderId) -> Result<Vec<Received>> {
+        operators::events(&mut *self.readers.get().await?, order).await
     }
 }
 

@@ -3,11 +3,13 @@
 use super::{
     super::{
         Result,
-        ledger::{Decision, Entry, State, Step, Wanted},
+        ledger::{Decision, Entry, State, Step, WaitingEvent, Wanted},
     },
     connect::{broken, fault, moment, moment_or_none, number, number_or_none, text, text_or_none, uuid},
+    outbox,
 };
 use crate::domain::{
+    event::{EventKind, Received},
     id::{DeliveryId, OrderId},
     timestamp::Timestamp,
 };
@@ -48,6 +50,65 @@ pub(super) async fn deliveries(connection: &mut SqliteConnection, wanted: &Wante
     sql.push(" ORDER BY id DESC LIMIT ").push_bind(wanted.limit);
     let rows = sql.build().fetch_all(connection).await.map_err(|error| fault(&error))?;
     rows.iter().map(entry).collect()
+}
+
+pub(super) async fn unfinished(connection: &mut SqliteConnection, limit: u32) -> Result<Vec<Entry>> {
+    let rows = sqlx::query(
+        "SELECT id, order_id, sequence, channel, recipient, state, attempts, doubt, provider_ref, created_at, next_attempt_at,
+                last_at, reason, provider_id, endpoint
+         FROM ledger
+         WHERE id IN (
+             SELECT id FROM (SELECT id FROM deliveries WHERE state = 'pending' ORDER BY next_attempt_at LIMIT ?1)
+             UNION ALL
+             SELECT id FROM (SELECT id FROM deliveries WHERE state = 'failed' ORDER BY id DESC LIMIT ?1))
+         ORDER BY id DESC",
+    )
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    rows.iter().map(entry).collect()
+}
+
+pub(super) async fn waiting_events(connection: &mut SqliteConnection, limit: u32) -> Result<Vec<WaitingEvent>> {
+    let rows = sqlx::query(
+        "SELECT order_id, sequence, kind, occurred_at, attempts, next_attempt_at, last_error
+         FROM outbox
+         WHERE published_at IS NULL
+         ORDER BY next_attempt_at
+         LIMIT ?",
+    )
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    rows.iter()
+        .map(|row| {
+            Ok(WaitingEvent {
+                order_id: OrderId(uuid(row, 0)?),
+                sequence: number(row, 1)?,
+                kind: EventKind::parse(text(row, 2)?).ok_or_else(|| broken("an event of a kind that is not known"))?,
+                occurred_at: moment(row, 3)?,
+                attempts: number(row, 4)?,
+                next_attempt_at: moment(row, 5)?,
+                last_error: text_or_none(row, 6)?.map(str::to_owned),
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn events(connection: &mut SqliteConnection, order: OrderId) -> Result<Vec<Received>> {
+    let rows = sqlx::query(
+        "SELECT order_id, sequence, id, kind, occurred_at, traceparent, data
+         FROM outbox
+         WHERE order_id = ?
+         ORDER BY sequence",
+    )
+    .bind(order.0.as_bytes().as_slice())
+    .fetch_all(connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    rows.iter().map(|row| outbox::event(row)?.with_order().map_err(broken)).collect()
 }
 
 fn entry(row: &SqliteRow) -> Result<Entry> {

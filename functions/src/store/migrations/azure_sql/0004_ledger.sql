@@ -11,6 +11,9 @@ ALTER TABLE dbo.deliveries ADD
 
 EXEC (N'CREATE INDEX deliveries_paused ON dbo.deliveries (endpoint) WHERE paused_at IS NOT NULL');
 
+-- What was given up is found without looking at all that is done.
+CREATE INDEX deliveries_failed ON dbo.deliveries (seq) WHERE state = N'failed';
+
 -- One row for each endpoint that is down; none for one that is up.
 CREATE TABLE dbo.circuits (
     endpoint   nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT circuits_endpoint PRIMARY KEY CLUSTERED,

@@ -9,6 +9,9 @@ ALTER TABLE deliveries ADD COLUMN extended_by  INTEGER NOT NULL DEFAULT 0; -- mi
 
 CREATE INDEX deliveries_paused ON deliveries (endpoint) WHERE paused_at IS NOT NULL;
 
+-- What was given up is found without looking at all that is done.
+CREATE INDEX deliveries_failed ON deliveries (id) WHERE state = 'failed';
+
 -- One row for each endpoint that is down; none for one that is up.
 CREATE TABLE circuits (
     endpoint   TEXT    NOT NULL PRIMARY KEY,

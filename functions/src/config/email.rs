@@ -1,0 +1,116 @@
+//! Where e-mail is handed in, and what lets it in.
+
+use super::{AUTHORITIES, CHANNELS, CLIENT_ID, ConfigError, EMAIL_FROM, EMAIL_PASSWORD, EMAIL_SERVER, wrong};
+use crate::{
+    channels::email::{
+        self,
+        server::{Acs, AcsLogin, Address, Patience, Server, Settings, Smtp, Tls},
+    },
+    entra,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use lettre::message::Mailbox;
+use reqwest::Url;
+use std::path::PathBuf;
+
+/// `None` when no channel needs it.
+pub(super) fn read(get: &impl Fn(&str) -> Option<String>, channels: &[String]) -> Result<Option<Settings>, ConfigError> {
+    if !channels.iter().any(|name| name == email::NAME) {
+        return Ok(None);
+    }
+    let Some(server) = get(EMAIL_SERVER) else {
+        return Err(wrong(EMAIL_SERVER, format!("is not set, and {CHANNELS} names email; set it as in smtps://USER@HOST:465")));
+    };
+    let from =
+        get(EMAIL_FROM).ok_or_else(|| wrong(EMAIL_FROM, "is not set; it says who e-mail comes from, as in Shop <shop@example.com>"))?;
+    let from: Mailbox =
+        from.parse().map_err(|_| wrong(EMAIL_FROM, "must be an address, as in shop@example.com or Shop <shop@example.com>"))?;
+    let server = match Address::parse(&server).map_err(|fault| wrong(EMAIL_SERVER, fault.to_string()))? {
+        Address::Smtp { host, port, tls, user } => {
+            let login = match (user, get(EMAIL_PASSWORD)) {
+                (None, None) => None,
+                (Some(user), Some(password)) => Some((user, password.into())),
+                (Some(_), None) => return Err(wrong(EMAIL_PASSWORD, format!("is not set, and {EMAIL_SERVER} names a user"))),
+                (None, Some(_)) => {
+                    return Err(wrong(EMAIL_PASSWORD, format!("is set, and {EMAIL_SERVER} names no user: smtps://USER@HOST")));
+                }
+            };
+            let authorities = get(AUTHORITIES).map(PathBuf::from);
+            let trust = match tls {
+                Tls::None => None,
+                Tls::Required | Tls::Implicit => {
+                    Some(Smtp::trust(&host, authorities.as_deref()).map_err(|fault| wrong(AUTHORITIES, fault))?)
+                }
+            };
+            Server::Smtp(Smtp { host, port, tls, login, trust, patience: Patience::default() })
+        }
+        Address::Acs(endpoint) => Server::Acs(acs(endpoint, get)?),
+    };
+    Ok(Some(Settings { server, from }))
+}
+
+/// With one of the resource's keys where there is one, else as who this process is to Entra ID.
+fn acs(endpoint: Url, get: &impl Fn(&str) -> Option<String>) -> Result<Acs, ConfigError> {
+    let login = match get(EMAIL_PASSWORD) {
+        Some(key) => {
+            let key = BASE64_STANDARD.decode(key.trim()).ok().filter(|key| !key.is_empty());
+            AcsLogin::AccessKey(key.ok_or_else(|| wrong(EMAIL_PASSWORD, "must be an access key of the resource, in base64"))?.into())
+        }
+        None => {
+            let client_id = get(CLIENT_ID).or_else(|| get("AZURE_CLIENT_ID"));
+            let credential = entra::credential(entra::Source::offered(get), client_id);
+            AcsLogin::Entra(credential.map_err(|error| wrong(EMAIL_SERVER, format!("needs an identity that is not there: {error}")))?)
+        }
+    };
+    let http = Acs::client().map_err(|fault| wrong(EMAIL_SERVER, format!("cannot be called: {fault}")))?;
+    Ok(Acs { endpoint, login, http })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Result<Option<Settings>, String> {
+        let get = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        read(&get, &["log".to_owned(), "email".to_owned()]).map_err(|error| error.to_string())
+    }
+
+    const FROM: (&str, &str) = ("EMAIL_FROM", "Shop <shop@example.com>");
+
+    #[test]
+    fn a_channel_that_is_not_named_needs_no_server() {
+        assert!(read(&|_: &str| None, &["log".to_owned()]).unwrap().is_none());
+    }
+
+    #[test]
+    fn each_kind_of_server_gets_its_login() {
+        let smtp = settings(&[FROM, ("EMAIL_SERVER", "smtps://u@h"), ("EMAIL_PASSWORD", "p")]).unwrap().unwrap();
+        let Server::Smtp(smtp) = smtp.server else { panic!("not SMTP") };
+        assert_eq!((smtp.port, smtp.tls, smtp.login.map(|(user, _)| user).as_deref()), (465, Tls::Implicit, Some("u")));
+        let keyed = settings(&[FROM, ("EMAIL_SERVER", "https://c.communication.azure.com"), ("EMAIL_PASSWORD", "a2V5")]).unwrap().unwrap();
+        assert!(matches!(keyed.server, Server::Acs(Acs { login: AcsLogin::AccessKey(key), .. }) if *key == *b"key"));
+        let entra = settings(&[FROM, ("EMAIL_SERVER", "https://c.communication.azure.com")]).unwrap().unwrap();
+        assert!(matches!(entra.server, Server::Acs(Acs { login: AcsLogin::Entra(_), .. })));
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_one_sentence_that_names_the_variable_and_no_secret() {
+        let plain = ("EMAIL_SERVER", "smtp://localhost:1025");
+        for (pairs, sentence) in [
+            (&[][..], "EMAIL_SERVER is not set, and NOTIFY_CHANNELS names email"),
+            (&[plain], "EMAIL_FROM is not set"),
+            (&[plain, ("EMAIL_FROM", "shop")], "EMAIL_FROM must be an address"),
+            (&[FROM, ("EMAIL_SERVER", "localhost")], "EMAIL_SERVER must have the form"),
+            (&[FROM, ("EMAIL_SERVER", "smtps://u:secret@h")], "EMAIL_SERVER holds a password"),
+            (&[FROM, ("EMAIL_SERVER", "smtps://u@h")], "EMAIL_PASSWORD is not set"),
+            (&[FROM, plain, ("EMAIL_PASSWORD", "secret")], "EMAIL_PASSWORD is set, and EMAIL_SERVER names no user"),
+            (
+                &[FROM, ("EMAIL_SERVER", "https://c.communication.azure.com"), ("EMAIL_PASSWORD", "secret!")],
+                "EMAIL_PASSWORD must be an access key",
+            ),
+        ] {
+            let said = settings(pairs).unwrap_err();
+            assert!(said.starts_with(sentence) && !said.contains("secret"), "{said}");
+        }
+    }
+}
