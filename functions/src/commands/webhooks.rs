@@ -25,7 +25,7 @@ pub enum Command {
         name: String,
         /// Where it is: https://…
         url: String,
-        /// The setting WEBHOOK_KEY_…, or the secret keyvault:NAME, that holds its key; never the key itself
+        /// The setting `WEBHOOK_KEY_…`, or the secret keyvault:NAME, that holds its key; never the key itself
         #[arg(long, value_name = "NAME")]
         key: String,
         /// What it is told of, of: order.created, order.confirmed, order.shipped, order.delivered, order.cancelled;

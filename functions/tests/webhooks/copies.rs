@@ -19,13 +19,13 @@ use tokio::{io::AsyncWriteExt, net::TcpListener};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Point {
     /// The delivery is leased, and that the attempt begins is not written.
-    BeforeItBegins,
+    Leased,
     /// That it begins is written, and nobody has read the request.
-    BeforeItIsRead,
+    Begun,
     /// The receiver has the request, and has not answered.
-    BeforeTheAnswer,
+    Read,
     /// The receiver has answered, and the outcome is not written.
-    BeforeTheRecord,
+    Answered,
 }
 
 /// Long enough for an attempt on a busy machine.
@@ -65,7 +65,7 @@ async fn killed_at(point: Point, at_most_once: bool) -> (usize, Entry) {
     };
     store.put_webhook_endpoint(endpoint).await.unwrap();
     let mut database = database(folder.path()).await;
-    if point == Point::BeforeItBegins {
+    if point == Point::Leased {
         let hold = "CREATE TRIGGER hold BEFORE UPDATE OF begun_at ON deliveries WHEN NEW.begun_at IS NOT NULL
                     BEGIN SELECT RAISE(ABORT, 'held back by the test'); END";
         sqlx::query(hold).execute(&mut database).await.unwrap();
@@ -80,16 +80,16 @@ async fn killed_at(point: Point, at_most_once: bool) -> (usize, Entry) {
     let mut early = 0;
     let mut open = None;
     match point {
-        Point::BeforeItBegins => {
+        Point::Leased => {
             first.line(|line| line.contains("that the attempt begins could not be recorded").then_some(())).await;
             wait_for(folder.path(), leased).await;
         }
-        Point::BeforeItIsRead => wait_for(folder.path(), begun).await,
-        Point::BeforeTheAnswer | Point::BeforeTheRecord => {
+        Point::Begun => wait_for(folder.path(), begun).await,
+        Point::Read | Point::Answered => {
             let (mut stream, _) = listener.accept().await.unwrap();
             assert!(receiver::read(&mut stream).await.is_some());
             early = 1;
-            if point == Point::BeforeTheRecord {
+            if point == Point::Answered {
                 // The outcome cannot be written while somebody else writes.
                 sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
                 stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
@@ -100,11 +100,11 @@ async fn killed_at(point: Point, at_most_once: bool) -> (usize, Entry) {
         }
     }
     first.child.kill().await.unwrap();
-    if point == Point::BeforeTheRecord {
+    if point == Point::Answered {
         sqlx::query("ROLLBACK").execute(&mut database).await.unwrap();
     }
     drop((open, listener));
-    if point == Point::BeforeItBegins {
+    if point == Point::Leased {
         sqlx::query("DROP TRIGGER hold").execute(&mut database).await.unwrap();
     }
     database.close().await.unwrap();
@@ -131,7 +131,7 @@ async fn wait_for(folder: &Path, count: &str) {
     .await;
 }
 
-const POINTS: [Point; 4] = [Point::BeforeItBegins, Point::BeforeItIsRead, Point::BeforeTheAnswer, Point::BeforeTheRecord];
+const POINTS: [Point; 4] = [Point::Leased, Point::Begun, Point::Read, Point::Answered];
 
 /// All points at once: most of the time leases are waited for.
 async fn killed_at_each(at_most_once: bool) -> Vec<(usize, State, Option<u32>)> {

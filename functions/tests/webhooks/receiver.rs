@@ -122,7 +122,7 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, seen: &Seen) 
         match answer.unwrap_or(Answer::Says("204 No Content", vec![])) {
             Answer::Says(status, headers) => {
                 let length = if status.starts_with("204") { "" } else { "content-length: 0\r\n" };
-                let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+                let headers = headers.iter().map(|header| [header, "\r\n"].concat()).collect::<Vec<_>>().concat();
                 if stream.write_all(format!("HTTP/1.1 {status}\r\n{length}{headers}\r\n").as_bytes()).await.is_err() {
                     return;
                 }

@@ -67,27 +67,29 @@ enum Kind {
 /// IANA, "IPv4 Special-Purpose Address Registry".
 fn kind_v4(address: Ipv4Addr) -> Kind {
     match address.octets() {
-        [10, ..] | [127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Kind::Private,
-        // "This" network, link-local, protocol assignments, documentation, benchmarks, 6to4 relays, multicast, reserved.
-        [0, ..] | [169, 254, ..] | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 18..=19, ..] | [198, 51, 100, _] => Kind::Special,
-        [203, 0, 113, _] | [224..=255, ..] => Kind::Special,
-        // What Azure's platform answers on in each virtual network (Microsoft Learn, "What is IP address 168.63.129.16?").
-        [168, 63, 129, 16] => Kind::Special,
+        [10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Kind::Private,
+        // "This" network, multicast, reserved; link-local; protocol assignments and documentation; 6to4 relays; benchmarks;
+        // documentation again; and what Azure's platform answers on in each virtual network (Microsoft Learn, "What is IP
+        // address 168.63.129.16?").
+        [0 | 224..=255, ..]
+        | [169, 254, ..]
+        | [192, 0, 0 | 2, _]
+        | [192, 88, 99, _]
+        | [198, 18..=19, ..]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _]
+        | [168, 63, 129, 16] => Kind::Special,
         _ => Kind::Public,
     }
 }
 
-/// IANA, "IPv6 Special-Purpose Address Registry": what is public lies in 2000::/3. Addresses that carry an IPv4 address
+/// IANA, "IPv6 Special-Purpose Address Registry": what is public lies in `2000::/3`. Addresses that carry an IPv4 address
 /// are refused whatever they carry; a resolver has no need to give them.
 fn kind_v6(address: Ipv6Addr) -> Kind {
     match address.segments() {
-        [0, 0, 0, 0, 0, 0, 0, 1] | [0xfc00..=0xfdff, ..] => match address.octets() {
-            // The metadata service of another cloud has a unique local address.
-            [0xfd, 0x00, 0x0e, 0xc2, ..] => Kind::Special,
-            _ => Kind::Private,
-        },
-        // IETF protocol assignments with Teredo, documentation, 6to4.
-        [0x2001, 0..=0x01ff, ..] | [0x2001, 0x0db8, ..] | [0x2002, ..] | [0x3fff, 0..=0x0fff, ..] => Kind::Special,
+        // Another cloud's metadata service; IETF protocol assignments with Teredo, documentation, 6to4, documentation again.
+        [0xfd00, 0x0ec2, ..] | [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x2002, ..] | [0x3fff, 0..=0x0fff, ..] => Kind::Special,
+        [0, 0, 0, 0, 0, 0, 0, 1] | [0xfc00..=0xfdff, ..] => Kind::Private,
         [0x2000..=0x3fff, ..] => Kind::Public,
         _ => Kind::Special,
     }

@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_wish_to_be_left_alone_is_seconds_or_a_date() {
-        let seconds = Some(Duration::from_secs(120));
+        let seconds = Some(Duration::from_mins(2));
         assert!(matches!(answer(429, Some("120")), Attempt::Down { retry_after, .. } if retry_after == seconds));
         let past = answer(503, Some("Wed, 21 Oct 2015 07:28:00 GMT"));
         assert!(matches!(past, Attempt::Down { retry_after: Some(Duration::ZERO), .. }), "{past:?}");

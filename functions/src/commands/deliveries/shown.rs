@@ -17,7 +17,7 @@ pub(super) fn list(entries: &[Entry], json: bool) -> anyhow::Result<()> {
         [
             entry.id.to_string(),
             entry.state.as_str().to_owned(),
-            entry.channel.clone(),
+            entry.endpoint.as_ref().unwrap_or(&entry.channel).clone(),
             entry.attempts.to_string(),
             entry.order_id.to_string(),
             entry.last_at.unwrap_or(entry.created_at).to_string(),

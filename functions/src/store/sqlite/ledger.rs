@@ -26,11 +26,11 @@ pub(super) async fn begin(connection: &mut SqliteConnection, begin: &Begin) -> R
     if held.is_none() {
         return Ok(Begun::Lost);
     }
-    let begun = match begin.purpose {
+    let answer = match begin.purpose {
         Purpose::Send | Purpose::Ask => heed(connection, begin).await?,
         Purpose::SendAfterAsking => Begun::Go(Found::Closed),
     };
-    if matches!(begun, Begun::Go(_)) && begin.purpose != Purpose::Ask {
+    if matches!(answer, Begun::Go(_)) && begin.purpose != Purpose::Ask {
         sqlx::query("UPDATE deliveries SET begun_at = ?, doubt = NULL, provider_ref = NULL WHERE id = ?")
             .bind(begin.at.millis())
             .bind(begin.delivery.0.as_bytes().as_slice())
@@ -38,7 +38,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, begin: &Begin) -> R
             .await
             .map_err(|error| fault(&error))?;
     }
-    Ok(begun)
+    Ok(answer)
 }
 
 /// While the endpoint is down, the delivery is given back as if it had not been claimed; but when a probe is due, this is it.

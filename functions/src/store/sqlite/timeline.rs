@@ -67,11 +67,10 @@ async fn attempts(connection: &mut SqliteConnection, id: OrderId) -> Result<Vec<
             let kind = match text(row, 1)? {
                 "succeeded" => Kind::DeliverySucceeded,
                 "retrying" => Kind::DeliveryRetrying,
-                "failed" => Kind::DeliveryFailed,
+                "failed" | "given-up" => Kind::DeliveryFailed,
                 "unknown" => Kind::DeliveryUnknown,
                 "abandoned" => Kind::DeliveryAbandoned,
                 "reopened" => Kind::DeliveryReopened,
-                "given-up" => Kind::DeliveryFailed,
                 _ => return Err(broken("an attempt or a decision of a kind that is not known")),
             };
             Ok(Entry {
