@@ -2,6 +2,7 @@
 
 mod bus;
 mod email;
+mod identity;
 mod keyring;
 
 pub use keyring::keyring;
@@ -14,6 +15,7 @@ use crate::{
     keys::Keys,
     store::{Database, azure_sql},
 };
+use identity::Azure;
 use std::{
     collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
@@ -159,8 +161,9 @@ impl Config {
             return Err(wrong(CONCURRENCY, "must be a number from 1 to 1024"));
         };
         let (topic, subscription) = bus::entities(&get)?;
+        let azure = Azure::new(&get);
         let config = Self {
-            database: database(&get, dev_folder.map(PathBuf::as_path))?,
+            database: database(&get, &azure, dev_folder.map(PathBuf::as_path))?,
             listen: listen(role, get(LISTEN).as_deref(), get(PORT).as_deref())?,
             keys: keys(role, get(KEYS).as_deref())?,
             notify_file: get(FILE).map_or_else(
@@ -184,7 +187,7 @@ impl Config {
             },
             topic,
             subscription,
-            bus: bus::read(&get, concurrency)?,
+            bus: bus::read(&get, &azure, concurrency)?,
             concurrency,
             log_filter: log_filter(text(LOG, "info"))?,
             settings: Settings {
@@ -228,11 +231,11 @@ fn channel_names(list: &str) -> Result<Vec<String>, ConfigError> {
     Ok(names)
 }
 
-fn database(get: &impl Fn(&str) -> Option<String>, dev_folder: Option<&Path>) -> Result<Database, ConfigError> {
+fn database<G: Fn(&str) -> Option<String>>(get: &G, azure: &Azure<&G>, dev_folder: Option<&Path>) -> Result<Database, ConfigError> {
     match (get(DATABASE), dev_folder) {
         (Some(value), _) => match value.strip_prefix("sqlite:") {
             Some(path) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
-            None if value.contains('=') => azure_sql(&value, get).map(|server| Database::AzureSql(Box::new(server))),
+            None if value.contains('=') => azure_sql(&value, get, azure).map(|server| Database::AzureSql(Box::new(server))),
             _ => Err(wrong(DATABASE, "must have the form sqlite:PATH, or be a connection string of SQL Server")),
         },
         (None, Some(folder)) => Ok(Database::Sqlite(folder.join("orders.sqlite"))),
@@ -240,7 +243,7 @@ fn database(get: &impl Fn(&str) -> Option<String>, dev_folder: Option<&Path>) ->
     }
 }
 
-fn azure_sql(text: &str, get: &impl Fn(&str) -> Option<String>) -> Result<azure_sql::Server, ConfigError> {
+fn azure_sql<G: Fn(&str) -> Option<String>>(text: &str, get: &G, azure: &Azure<&G>) -> Result<azure_sql::Server, ConfigError> {
     let given = azure_sql::ConnectionString::parse(text).map_err(|error| wrong(DATABASE, error.to_string()))?;
     let connections = get(CONNECTIONS).map_or(Ok(10), |text| text.parse().map_err(drop));
     let connections = connections.ok().filter(|count| (1..=200).contains(count));
@@ -248,7 +251,7 @@ fn azure_sql(text: &str, get: &impl Fn(&str) -> Option<String>) -> Result<azure_
         host: given.host,
         port: given.port,
         database: given.database,
-        login: login(given.authentication, get)?,
+        login: login(given.authentication, get, azure)?,
         tls: given.tls,
         connections: connections.ok_or_else(|| wrong(CONNECTIONS, "must be a number from 1 to 200"))?,
         idle: Duration::from_mins(1),
@@ -258,7 +261,11 @@ fn azure_sql(text: &str, get: &impl Fn(&str) -> Option<String>) -> Result<azure_
     })
 }
 
-fn login(given: azure_sql::Authentication, get: &impl Fn(&str) -> Option<String>) -> Result<azure_sql::Login, ConfigError> {
+fn login<G: Fn(&str) -> Option<String>>(
+    given: azure_sql::Authentication,
+    get: &G,
+    azure: &Azure<&G>,
+) -> Result<azure_sql::Login, ConfigError> {
     let (identity, client_id) = match given {
         azure_sql::Authentication::Sql { user, password } => return Ok(azure_sql::Login::Sql { user, password }),
         azure_sql::Authentication::Entra { identity, client_id } => (identity, client_id),
@@ -266,12 +273,10 @@ fn login(given: azure_sql::Authentication, get: &impl Fn(&str) -> Option<String>
     let source = match identity {
         azure_sql::Identity::Managed => entra::Source::ManagedIdentity,
         azure_sql::Identity::Workload => entra::Source::WorkloadIdentity,
-        azure_sql::Identity::Default => entra::Source::offered(get),
+        azure_sql::Identity::Default => azure.offered(),
     };
     let client_id = client_id.or_else(|| get("AZURE_CLIENT_ID"));
-    let credential =
-        entra::credential(source, client_id).map_err(|error| wrong(DATABASE, format!("names an identity that is not there: {error}")))?;
-    Ok(azure_sql::Login::Entra(credential))
+    azure.credential(DATABASE, source, client_id).map(azure_sql::Login::Entra)
 }
 
 fn users(list: &str) -> Result<Vec<azure_sql::User>, ConfigError> {

@@ -1,9 +1,12 @@
 //! Who this process is to Microsoft Entra ID: the one place that picks a credential.
 
-use azure_core::credentials::TokenCredential;
+use azure_core::{
+    credentials::TokenCredential,
+    http::{ClientOptions, Transport},
+};
 use azure_identity::{
-    DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
-    WorkloadIdentityCredentialOptions,
+    ClientAssertionCredentialOptions, DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use std::sync::Arc;
 
@@ -19,12 +22,12 @@ pub enum Source {
 }
 
 impl Source {
-    /// What the platform offers: AKS sets `AZURE_FEDERATED_TOKEN_FILE`, Functions and App Service set
-    /// `IDENTITY_ENDPOINT`, and a laptop sets neither. `get` reads the environment.
-    pub fn offered(get: impl Fn(&str) -> Option<String>) -> Self {
-        if get("AZURE_FEDERATED_TOKEN_FILE").is_some() {
+    /// What the platform offers: AKS names a federated token's file, Functions and App Service name an endpoint that
+    /// identifies, and a laptop has neither.
+    pub fn offered(has_federated_token: bool, has_identity_endpoint: bool) -> Self {
+        if has_federated_token {
             Self::WorkloadIdentity
-        } else if get("IDENTITY_ENDPOINT").is_some() {
+        } else if has_identity_endpoint {
             Self::ManagedIdentity
         } else {
             Self::DeveloperTools
@@ -36,17 +39,25 @@ impl Source {
 ///
 /// # Errors
 /// When the platform does not offer what the source needs, as a workload identity without `AZURE_TENANT_ID`.
-pub fn credential(source: Source, client_id: Option<String>) -> azure_core::Result<Arc<dyn TokenCredential>> {
+pub fn credential(source: Source, client_id: Option<String>, https: &reqwest::Client) -> azure_core::Result<Arc<dyn TokenCredential>> {
+    let client_options = client_options(https);
     Ok(match source {
         Source::WorkloadIdentity => {
-            WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions { client_id, ..Default::default() }))?
+            let credential_options = ClientAssertionCredentialOptions { client_options };
+            let options = WorkloadIdentityCredentialOptions { client_id, credential_options, ..Default::default() };
+            WorkloadIdentityCredential::new(Some(options))?
         }
         Source::ManagedIdentity => {
             let user_assigned_id = client_id.map(UserAssignedId::ClientId);
-            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() }))?
+            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions { user_assigned_id, client_options }))?
         }
         Source::DeveloperTools => DeveloperToolsCredential::new(None)?,
     })
+}
+
+/// Microsoft's clients, over our HTTPS.
+pub fn client_options(https: &reqwest::Client) -> ClientOptions {
+    ClientOptions { transport: Some(Transport::new(Arc::new(https.clone()))), ..ClientOptions::default() }
 }
 
 #[cfg(test)]
@@ -55,9 +66,8 @@ mod tests {
 
     #[test]
     fn the_pod_comes_before_the_app_and_the_app_before_the_developer() {
-        let offered = |set: &'static [&str]| Source::offered(move |name| set.contains(&name).then(|| "x".to_owned()));
-        assert_eq!(offered(&["IDENTITY_ENDPOINT", "AZURE_FEDERATED_TOKEN_FILE"]), Source::WorkloadIdentity);
-        assert_eq!(offered(&["IDENTITY_ENDPOINT"]), Source::ManagedIdentity);
-        assert_eq!(offered(&[]), Source::DeveloperTools);
+        assert_eq!(Source::offered(true, true), Source::WorkloadIdentity);
+        assert_eq!(Source::offered(false, true), Source::ManagedIdentity);
+        assert_eq!(Source::offered(false, false), Source::DeveloperTools);
     }
 }

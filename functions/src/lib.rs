@@ -11,6 +11,7 @@ pub mod entra;
 pub mod error;
 pub mod handlers;
 pub mod host;
+pub mod https;
 pub mod keys;
 pub mod router;
 pub mod store;

@@ -1,10 +1,7 @@
 //! Where the bus is and how to be let in.
 
-use super::{
-    AUTHORITIES, CLIENT_ID, CONNECTION_STRING, ConfigError, FEDERATED_TOKEN, IDENTITY_ENDPOINT, NAMESPACE, SUBSCRIPTION, TOPIC, TRANSPORT,
-    wrong,
-};
-use crate::bus::service_bus::{ConnectionString, Endpoint, EntraSource, Login, Settings, Transport};
+use super::{AUTHORITIES, CLIENT_ID, CONNECTION_STRING, ConfigError, NAMESPACE, SUBSCRIPTION, TOPIC, TRANSPORT, identity::Azure, wrong};
+use crate::bus::service_bus::{ConnectionString, Endpoint, Login, Settings, Transport};
 use std::path::PathBuf;
 
 /// The topic and its subscription.
@@ -19,7 +16,7 @@ pub(super) fn entities(get: &impl Fn(&str) -> Option<String>) -> Result<(String,
 }
 
 /// `None` when no bus is named: events stay in the outbox.
-pub(super) fn read(get: &impl Fn(&str) -> Option<String>, concurrency: u32) -> Result<Option<Settings>, ConfigError> {
+pub(super) fn read<G: Fn(&str) -> Option<String>>(get: &G, azure: &Azure<&G>, concurrency: u32) -> Result<Option<Settings>, ConfigError> {
     let (topic, subscription) = entities(get)?;
     let transport = match get(TRANSPORT).as_deref() {
         None | Some("amqp") => Transport::Tcp,
@@ -40,14 +37,8 @@ pub(super) fn read(get: &impl Fn(&str) -> Option<String>, concurrency: u32) -> R
             if let Err(fault) = Endpoint::parse(&namespace) {
                 return Err(wrong(NAMESPACE, format!("{fault}; it has the form contoso.servicebus.windows.net")));
             }
-            let source = if get(FEDERATED_TOKEN).is_some() {
-                EntraSource::WorkloadIdentity
-            } else if get(IDENTITY_ENDPOINT).is_some() {
-                EntraSource::ManagedIdentity
-            } else {
-                EntraSource::DeveloperTools
-            };
-            Login::Entra { namespace, source, client_id: get(CLIENT_ID) }
+            let credential = azure.credential(NAMESPACE, azure.offered(), get(CLIENT_ID))?;
+            Login::Entra { namespace, credential }
         }
     };
     let authorities = get(AUTHORITIES).map(PathBuf::from);
@@ -65,19 +56,20 @@ mod tests {
 
     fn settings(pairs: &[(&str, &str)]) -> Result<Option<Settings>, String> {
         let get = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        read(&get, 64).map_err(|error| error.to_string())
+        read(&get, &Azure::new(&get), 64).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn the_source_of_entra_tokens_is_what_the_platform_offers() {
-        let source = |more: &[(&str, &str)]| match settings(&[&[ENTRA], more].concat()).unwrap().unwrap().login {
-            Login::Entra { source, .. } => source,
-            Login::ConnectionString(_) => panic!("no connection string was given"),
-        };
-        let (federated, identity) = (("AZURE_FEDERATED_TOKEN_FILE", "/token"), ("IDENTITY_ENDPOINT", "http://localhost:42/msi"));
-        assert_eq!(source(&[]), EntraSource::DeveloperTools);
-        assert_eq!(source(&[identity]), EntraSource::ManagedIdentity);
-        assert_eq!(source(&[identity, federated]), EntraSource::WorkloadIdentity);
+    fn a_namespace_without_a_key_is_entered_with_what_the_platform_offers() {
+        let identity = ("IDENTITY_ENDPOINT", "http://localhost:42/msi");
+        for more in [&[][..], &[identity]] {
+            match settings(&[&[ENTRA], more].concat()).unwrap().unwrap().login {
+                Login::Entra { namespace, .. } => assert_eq!(namespace, "contoso.servicebus.windows.net"),
+                Login::ConnectionString(_) => panic!("no connection string was given"),
+            }
+        }
+        let said = settings(&[ENTRA, ("AZURE_FEDERATED_TOKEN_FILE", "/token")]).unwrap_err();
+        assert!(said.starts_with("ServiceBus__fullyQualifiedNamespace names an identity that is not there"), "{said}");
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl ServiceBusClient {
     /// When the settings cannot be used: no credential of that source, a namespace that is no host, unreadable certificates.
     pub fn new(settings: Settings, clock: Clock) -> Result<Self, Error> {
         let address = Address::of(&settings)?;
-        let credential = Arc::new(Credential::of(&settings.login, settings.sas_life)?);
+        let credential = Arc::new(Credential::of(&settings.login, settings.sas_life));
         Ok(Self(Arc::new(Inner {
             settings,
             address,

@@ -200,7 +200,7 @@ mod tests {
         let options = Options { amqp: Some(([127, 0, 0, 1], 0).into()), admin: None, ..Options::default() };
         let emulator = servicebus_emulator::start(options).await.unwrap();
         let login = Login::ConnectionString(ConnectionString::parse(&emulator.connection_string()).unwrap());
-        let credential = Arc::new(Credential::of(&login, sas_life).unwrap());
+        let credential = Arc::new(Credential::of(&login, sas_life));
         let address = Address::of(&Settings::new(login, "orders", "notify")).unwrap();
         let connection = Connection::open(address, credential, Arc::new(|| SystemClock.now())).await.unwrap();
         (emulator, connection)

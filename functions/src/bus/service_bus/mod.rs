@@ -30,4 +30,4 @@ pub use error::{Error, ErrorKind};
 pub use message::{Message, ReceivedMessage};
 pub use receiver::Receiver;
 pub use sender::Sender;
-pub use settings::{EntraSource, Login, Settings, Transport};
+pub use settings::{Login, Settings, Transport};

@@ -1,7 +1,8 @@
 //! What a client is told when it is made.
 
 use super::connection_string::ConnectionString;
-use std::{path::PathBuf, time::Duration};
+use azure_core::credentials::TokenCredential;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -40,21 +41,9 @@ pub enum Login {
     Entra {
         /// The namespace's host, as in `contoso.servicebus.windows.net`.
         namespace: String,
-        source: EntraSource,
-        /// Which of several identities; the source's default without it.
-        client_id: Option<String>,
+        /// Asked for a token of Microsoft Entra ID.
+        credential: Arc<dyn TokenCredential>,
     },
-}
-
-/// Where tokens of Microsoft Entra ID come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EntraSource {
-    /// A service account of Kubernetes, federated.
-    WorkloadIdentity,
-    /// The identity of a Functions app or a virtual machine.
-    ManagedIdentity,
-    /// Whoever is logged in to `az` or `azd`.
-    DeveloperTools,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

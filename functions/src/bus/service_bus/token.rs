@@ -2,14 +2,10 @@
 
 use super::{
     error::{Error, ErrorKind},
-    settings::{EntraSource, Login},
+    settings::Login,
 };
 use crate::domain::timestamp::Timestamp;
 use azure_core::credentials::TokenCredential;
-use azure_identity::{
-    DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
-    WorkloadIdentityCredentialOptions,
-};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -38,26 +34,11 @@ pub(super) enum Credential {
 }
 
 impl Credential {
-    pub(super) fn of(login: &Login, sas_life: Duration) -> Result<Self, Error> {
-        let (source, client_id) = match login {
-            Login::ConnectionString(given) => {
-                return Ok(Self::SharedKey { name: given.key_name.clone(), key: given.key.clone(), life: sas_life });
-            }
-            Login::Entra { source, client_id, .. } => (source, client_id.clone()),
-        };
-        let credential: azure_core::Result<Arc<dyn TokenCredential>> = match source {
-            EntraSource::WorkloadIdentity => {
-                let options = WorkloadIdentityCredentialOptions { client_id, ..Default::default() };
-                WorkloadIdentityCredential::new(Some(options)).map(|credential| credential as _)
-            }
-            EntraSource::ManagedIdentity => {
-                let user_assigned_id = client_id.map(UserAssignedId::ClientId);
-                let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
-                ManagedIdentityCredential::new(Some(options)).map(|credential| credential as _)
-            }
-            EntraSource::DeveloperTools => DeveloperToolsCredential::new(None).map(|credential| credential as _),
-        };
-        credential.map(Self::Entra).map_err(|error| Error::new(ErrorKind::Unauthorized, format!("no Entra credential: {error}")))
+    pub(super) fn of(login: &Login, sas_life: Duration) -> Self {
+        match login {
+            Login::ConnectionString(given) => Self::SharedKey { name: given.key_name.clone(), key: given.key.clone(), life: sas_life },
+            Login::Entra { credential, .. } => Self::Entra(Arc::clone(credential)),
+        }
     }
 
     /// A token that is good for `audience`, an address below `sb://`.
