@@ -4,6 +4,7 @@ mod bus;
 mod email;
 mod identity;
 mod keyring;
+mod secrets;
 
 pub use keyring::keyring;
 
@@ -11,11 +12,14 @@ use crate::{
     app::{Console, Settings},
     bus::service_bus,
     channels::{self, webhook},
+    domain::rotating::Rotating,
     entra,
+    key_vault::KeyVault,
     keys::Keys,
     store::{Database, azure_sql},
 };
 use identity::Azure;
+use secrets::Secrets;
 use std::{
     collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
@@ -48,6 +52,8 @@ settings! {
     USERS = "ORDERS_DATABASE_USERS", "", "whom migrate lets into SQL Server to read and write: NAME=CLIENT-ID,NAME=CLIENT-ID";
     LISTEN = "ORDERS_LISTEN", "0.0.0.0:8080", "where api and worker listen: ADDRESS:PORT or PORT";
     KEYS = "ORDERS_KEYS", "required for api", "the API keys that api takes: NAME=KEY,NAME=KEY; `orders keys new` makes one";
+    KEY_VAULT = "ORDERS_KEY_VAULT", "none", "the key vault's URL, where a setting's value is keyvault:NAME-OF-A-SECRET";
+    REFRESH = "ORDERS_KEY_VAULT_REFRESH", "5m", "how often those secrets are read again; 1s to 1day";
     CONNECTION_STRING = "ServiceBus", "none: events stay in the outbox", "a connection string of Service Bus or of its emulator";
     NAMESPACE = "ServiceBus__fullyQualifiedNamespace", "none", "in its place, with Entra ID: NAME.servicebus.windows.net";
     CLIENT_ID = "ServiceBus__clientId", "the platform's", "which identity asks Entra ID for tokens, where there are several";
@@ -98,7 +104,9 @@ pub struct Config {
     pub database: Database,
     pub listen: SocketAddr,
     /// None: nobody is asked for a key, or the Functions host asks.
-    pub keys: Option<Keys>,
+    pub keys: Option<Rotating<Keys>>,
+    /// Where some of the settings' values are; to be read before they are used.
+    pub vault: Option<KeyVault>,
     pub channels: Vec<String>,
     pub notify_file: PathBuf,
     /// Where the channel names it.
@@ -162,10 +170,11 @@ impl Config {
         };
         let (topic, subscription) = bus::entities(&get)?;
         let azure = Azure::new(&get);
+        let mut secrets = Secrets::new(&get);
         let config = Self {
             database: database(&get, &azure, dev_folder.map(PathBuf::as_path))?,
             listen: listen(role, get(LISTEN).as_deref(), get(PORT).as_deref())?,
-            keys: keys(role, get(KEYS).as_deref())?,
+            keys: keys(role, get(KEYS).as_deref(), &mut secrets)?,
             notify_file: get(FILE).map_or_else(
                 || dev_folder.map_or_else(|| PathBuf::from("notifications.jsonl"), |data| data.join("notifications.jsonl")),
                 PathBuf::from,
@@ -203,6 +212,7 @@ impl Config {
                 streams: *role != Role::Functions,
             },
             channels,
+            vault: secrets.vault(&get, &azure)?,
         };
         Ok(config)
     }
@@ -313,10 +323,12 @@ fn log_filter(text: String) -> Result<String, ConfigError> {
 }
 
 /// The Functions host checks its own keys, and who is not asked for orders needs none.
-fn keys(role: &Role, list: Option<&str>) -> Result<Option<Keys>, ConfigError> {
+fn keys(role: &Role, list: Option<&str>, secrets: &mut Secrets) -> Result<Option<Rotating<Keys>>, ConfigError> {
     match (role, list) {
         (Role::Functions | Role::Worker | Role::Migrate | Role::Operator, _) | (Role::Dev { .. }, None) => Ok(None),
-        (Role::Api | Role::Dev { .. }, Some(list)) => Keys::parse(list).map(Some).map_err(|error| wrong(KEYS, error.to_string())),
+        (Role::Api | Role::Dev { .. }, Some(list)) => {
+            secrets.read(KEYS, list, |list| Keys::parse(list).map_err(|error| error.to_string())).map(Some)
+        }
         (Role::Api, None) => Err(wrong(KEYS, "is not set, and nobody else checks who calls; set it to what `orders keys new` prints")),
     }
 }

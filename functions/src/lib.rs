@@ -12,6 +12,7 @@ pub mod error;
 pub mod handlers;
 pub mod host;
 pub mod https;
+pub mod key_vault;
 pub mod keys;
 pub mod router;
 pub mod store;

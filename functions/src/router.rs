@@ -2,7 +2,7 @@
 
 use crate::{
     app::{App, fresh_trace},
-    domain::trace::Trace,
+    domain::{rotating::Rotating, trace::Trace},
     error::Problem,
     handlers::{
         cancel_order, console, console_events, console_order, console_retry, create_order, docs, get_order, get_order_timeline, health,
@@ -25,9 +25,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 /// The HTTP functions, alike on every host; for those who have one of the keys, where there are keys.
-pub fn http(app: Arc<App>, keys: Option<Keys>) -> Router {
+pub fn http(app: Arc<App>, keys: Option<Rotating<Keys>>) -> Router {
     let orders = match keys {
-        Some(keys) => orders().route_layer(middleware::from_fn_with_state(Arc::new(keys), ask_for_key)),
+        Some(keys) => orders().route_layer(middleware::from_fn_with_state(keys, ask_for_key)),
         None => orders(),
     };
     wrapped(orders.merge(console()).merge(descriptions()).merge(health()).with_state(app))
@@ -114,7 +114,8 @@ fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
 }
 
 /// Where the Functions host looks for a key: the header, else the query.
-async fn ask_for_key(State(keys): State<Arc<Keys>>, request: Request, next: Next) -> Response {
+async fn ask_for_key(State(keys): State<Rotating<Keys>>, request: Request, next: Next) -> Response {
+    let Some(keys) = keys.current() else { return Problem::no_key().into_response() };
     let name = match request.headers().get("x-functions-key") {
         Some(key) => keys.name_of(key.as_bytes()),
         None => code(request.uri()).and_then(|key| keys.name_of(key.as_bytes())),

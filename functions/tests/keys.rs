@@ -2,7 +2,7 @@
 
 use crate::support::{Service, client::order};
 use axum::{body::Body, http::Method};
-use orders::{keys::Keys, router};
+use orders::{domain::rotating::Rotating, keys::Keys, router};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ const NEXT: &str = "next0123456789abcdef0123456789/=";
 async fn keyed() -> Service {
     let service = Service::start().await;
     let keys = Keys::parse(&format!("old={OLD},next={NEXT}")).unwrap();
-    Service { router: router::http(Arc::clone(&service.app), Some(keys)), ..service }
+    Service { router: router::http(Arc::clone(&service.app), Some(Rotating::of(keys))), ..service }
 }
 
 #[tokio::test]

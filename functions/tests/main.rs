@@ -22,6 +22,7 @@ mod event_schemas;
 mod functions_host;
 mod get_and_list_orders;
 mod idempotency;
+mod key_vault;
 mod keys;
 mod messaging;
 mod open_api;

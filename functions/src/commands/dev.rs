@@ -29,6 +29,7 @@ pub async fn run(port: u16, data: PathBuf) -> anyhow::Result<()> {
     let signals = Signals::listen()?;
     let broker = if config.bus.is_some() { None } else { Some(broker(&mut config).await?) };
     let process = Process::new(role, config)?;
+    process.read_secrets().await?;
     let listener = process.listener().await?;
     process.app.store.migrate(SystemClock.now()).await?;
     if broker.is_some() {

@@ -32,6 +32,7 @@ pub async fn run(role: Role) -> anyhow::Result<()> {
     let signals = Signals::listen()?;
     telemetry::start(telemetry::Form::Json, &config.log_filter);
     let process = Process::new(role, config)?;
+    process.read_secrets().await?;
     let listener = process.listener().await?;
     tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), role = ?process.role, "listening");
     process.serve(listener, signals).await
@@ -53,6 +54,19 @@ impl Process {
         Ok(Self { app: app(&config, publisher), role, config, client })
     }
 
+    /// To be done before a port is bound, so that nobody is answered without the secrets that it takes.
+    ///
+    /// # Errors
+    /// One sentence, when a secret cannot be had. Not under the Functions host: it gives a process that does not answer up,
+    /// and what it calls does without, but for the attempts to tell a customer over a channel with a secret. They are made
+    /// again later.
+    pub async fn read_secrets(&self) -> anyhow::Result<()> {
+        match &self.config.vault {
+            Some(vault) if self.role != Role::Functions => Ok(vault.read().await?),
+            _ => Ok(()),
+        }
+    }
+
     pub async fn listener(&self) -> anyhow::Result<TcpListener> {
         let address = self.config.listen;
         TcpListener::bind(address).await.with_context(|| match self.role {
@@ -65,6 +79,10 @@ impl Process {
     pub async fn serve(self, listener: TcpListener, signals: Signals) -> anyhow::Result<()> {
         let Self { app, role, config, client } = self;
         let stop = CancellationToken::new();
+        if let Some(vault) = config.vault {
+            let token = stop.clone();
+            app.background.spawn(async move { vault.keep(&token).await });
+        }
         let router = match role {
             Role::Functions => router::functions_host(Arc::clone(&app)),
             Role::Worker => router::worker(Arc::clone(&app)),

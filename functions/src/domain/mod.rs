@@ -16,6 +16,7 @@ pub mod node;
 pub mod order;
 pub mod page;
 pub mod retry;
+pub mod rotating;
 pub mod status;
 pub mod suppression;
 pub mod timeline;

@@ -6,11 +6,14 @@ pub mod channel;
 pub mod client;
 pub mod clock;
 pub mod functions_host;
+pub mod https;
 pub mod log;
 pub mod process;
 pub mod sql_server;
 pub mod tds;
+pub mod tls;
 pub mod turns;
+pub mod vault;
 
 use channel::Recorder;
 use clock::ManualClock;

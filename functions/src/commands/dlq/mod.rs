@@ -56,6 +56,10 @@ pub enum Command {
 pub async fn run(command: Command) -> anyhow::Result<()> {
     let config = Config::from_environment(&Role::Operator)?;
     telemetry::start(telemetry::Form::Aside, "warn");
+    if let (Command::Replay { .. }, Some(vault)) = (&command, &config.vault) {
+        // What is replayed is told to customers by this process.
+        vault.read().await?;
+    }
     let client = serve::bus(&config)?;
     let app = serve::app(&config, None);
     app.store.schema().await?;

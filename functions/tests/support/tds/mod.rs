@@ -6,7 +6,6 @@ mod write;
 pub use read::{Login, Request};
 pub use write::{Cell, Column, Reply, Set};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -18,15 +17,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::aws_lc_rs,
-        pki_types::{PrivateKeyDer, pem::PemObject},
-    },
-    server::TlsStream,
-};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 type OnLogin = dyn Fn(&Login, usize) -> Welcome + Send + Sync;
 type OnRequest = dyn Fn(&Request, usize) -> Reply + Send + Sync;
@@ -66,7 +57,7 @@ impl Peer {
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = folder.path().join("authority.pem");
-        let (acceptor, certificate) = tls();
+        let (acceptor, certificate) = super::tls::on_this_machine(&[b"tds/8.0"]);
         std::fs::write(&authority, certificate).unwrap();
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -101,23 +92,6 @@ impl Peer {
         };
         tokio::time::timeout(super::process::PATIENCE, wait).await.expect("the server saw it in time");
     }
-}
-
-fn tls() -> (TlsAcceptor, String) {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".into()]).unwrap().signed_by(&key, &authority).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
-    config.alpn_protocols = vec![b"tds/8.0".to_vec()];
-    (TlsAcceptor::from(Arc::new(config)), authority.pem())
 }
 
 struct Server {

@@ -1,0 +1,197 @@
+//! Secrets that stand in Azure Key Vault: read when the process starts and again every few minutes, so that one is
+//! rotated without a restart. While the vault is away, the last good value stands.
+
+use crate::{domain::rotating::Rotating, entra};
+use azure_core::{
+    credentials::TokenCredential,
+    http::{ExponentialRetryOptions, RetryOptions, StatusCode},
+};
+use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions, models::Secret};
+use futures_util::future::join_all;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+/// How long a vault may take for one secret, with the tries again.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The pause before the next try of a process that has never read its secrets.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct KeyVault(Arc<Inner>);
+
+struct Inner {
+    client: SecretClient,
+    every: Duration,
+    wanted: Vec<Wanted>,
+    is_read: AtomicBool,
+    is_out: AtomicBool,
+}
+
+/// Understands a secret's text and puts it in place; a sentence without a subject when it cannot.
+type Take = dyn Fn(&str) -> Result<(), String> + Send + Sync;
+
+/// A setting whose value is a secret's.
+pub struct Wanted {
+    variable: &'static str,
+    secret: String,
+    take: Box<Take>,
+    /// The secret's version that was taken last.
+    version: Mutex<Option<String>>,
+}
+
+impl Wanted {
+    /// The value of `secret`, as `parse` understands it, for the setting `variable`.
+    pub fn new<T: Send + Sync + 'static>(
+        variable: &'static str,
+        secret: String,
+        parse: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
+    ) -> (Self, Rotating<T>) {
+        let value = Rotating::pending();
+        let here = value.clone();
+        let take = Box::new(move |text: &str| parse(text).map(|value| here.replace(value)));
+        (Self { variable, secret, take, version: Mutex::default() }, value)
+    }
+}
+
+/// One sentence that names the setting and quotes nothing of a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} names the secret {secret} of {vault}, {complaint}")]
+pub struct Unread {
+    variable: &'static str,
+    secret: String,
+    vault: String,
+    complaint: String,
+}
+
+impl KeyVault {
+    /// Asks nobody for anything yet. `url` as the portal gives it; `every` is the time between two readings.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn new(
+        url: &str,
+        credential: Arc<dyn TokenCredential>,
+        https: &reqwest::Client,
+        every: Duration,
+        wanted: Vec<Wanted>,
+    ) -> azure_core::Result<Self> {
+        let retry = ExponentialRetryOptions {
+            initial_delay: azure_core::time::Duration::milliseconds(300),
+            max_retries: 3,
+            ..ExponentialRetryOptions::default()
+        };
+        let mut options = SecretClientOptions { client_options: entra::client_options(https), ..SecretClientOptions::default() };
+        options.client_options.retry = RetryOptions::exponential(retry);
+        let client = SecretClient::new(url, credential, Some(options))?;
+        let (is_read, is_out) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self(Arc::new(Inner { client, every, wanted, is_read, is_out })))
+    }
+
+    /// Reads every secret that a setting names.
+    ///
+    /// # Errors
+    /// The first that could not be had. The others are in place all the same.
+    pub async fn read(&self) -> Result<(), Unread> {
+        let outcomes = join_all(self.0.wanted.iter().map(|wanted| self.take(wanted))).await;
+        outcomes.into_iter().collect::<Result<(), _>>()?;
+        self.0.is_read.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Reads again and again until the token is cancelled; at once, where nothing was read yet.
+    pub async fn keep(&self, stop: &CancellationToken) {
+        loop {
+            let is_read = self.0.is_read.load(Ordering::Relaxed);
+            let pause = match (is_read, self.0.is_out.load(Ordering::Relaxed)) {
+                (false, false) => Duration::ZERO,
+                (false, true) => FIRST_PAUSE.min(self.0.every),
+                (true, _) => self.0.every,
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                read = self.read() => self.tell(read),
+            }
+        }
+    }
+
+    /// Tells of an outage once, and of its end once.
+    fn tell(&self, read: Result<(), Unread>) {
+        let is_out = read.is_err();
+        match (read, self.0.is_out.swap(is_out, Ordering::Relaxed)) {
+            (Err(error), false) => tracing::warn!(%error, "a secret could not be read; what was read before stands"),
+            (Err(error), true) => tracing::debug!(%error, "a secret could still not be read"),
+            (Ok(()), true) => tracing::info!("all secrets could be read again"),
+            (Ok(()), false) => {}
+        }
+    }
+
+    async fn take(&self, wanted: &Wanted) -> Result<(), Unread> {
+        let unread = |complaint: String| Unread {
+            variable: wanted.variable,
+            secret: wanted.secret.clone(),
+            vault: self.0.client.endpoint().to_string(),
+            complaint,
+        };
+        let asked = tokio::time::timeout(PATIENCE, self.ask(&wanted.secret)).await;
+        let secret = asked.map_err(|_| unread("which did not answer in time".into()))?.map_err(|error| unread(complaint(&error)))?;
+        let Some(text) = secret.value else { return Err(unread("which gives it no value".into())) };
+        let mut version = wanted.version.lock().await;
+        if *version == secret.id && version.is_some() {
+            return Ok(());
+        }
+        (wanted.take)(&text).map_err(|fault| unread(format!("whose value {fault}")))?;
+        if version.is_some() {
+            tracing::info!(variable = wanted.variable, secret = wanted.secret, "a secret was replaced");
+        }
+        *version = secret.id;
+        Ok(())
+    }
+
+    /// The version that is current.
+    async fn ask(&self, secret: &str) -> azure_core::Result<Secret> {
+        self.0.client.get_secret(secret, None).await?.into_model()
+    }
+}
+
+fn complaint(error: &azure_core::Error) -> String {
+    match error.http_status() {
+        Some(StatusCode::NotFound) => "which does not have it".into(),
+        Some(StatusCode::Unauthorized | StatusCode::Forbidden) => "which does not let this identity read it".into(),
+        Some(status) => format!("which answered {status}"),
+        None => format!("which cannot be asked: {}", one_line(error)),
+    }
+}
+
+/// The error with its causes.
+fn one_line(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<String> = causes.map(|cause| cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    texts.dedup();
+    texts.join(": ")
+}
+
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wanted").field("variable", &self.variable).field("secret", &self.secret).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for KeyVault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secrets: Vec<&str> = self.0.wanted.iter().map(|wanted| wanted.secret.as_str()).collect();
+        f.debug_struct("KeyVault").field("url", &self.0.client.endpoint().as_str()).field("secrets", &secrets).finish_non_exhaustive()
+    }
+}
