@@ -179,7 +179,7 @@ impl Config {
                 || dev_folder.map_or_else(|| PathBuf::from("notifications.jsonl"), |data| data.join("notifications.jsonl")),
                 PathBuf::from,
             ),
-            email: email::read(&get, &channels)?,
+            email: email::read(&get, &azure, &channels)?,
             webhook: webhook::Settings {
                 reach: match text(WEBHOOK_REACH, if dev_folder.is_some() { "private" } else { "public" }).as_str() {
                     "public" => webhook::Reach::Public,

@@ -1,12 +1,9 @@
 //! Where e-mail is handed in, and what lets it in.
 
-use super::{AUTHORITIES, CHANNELS, CLIENT_ID, ConfigError, EMAIL_FROM, EMAIL_PASSWORD, EMAIL_SERVER, wrong};
-use crate::{
-    channels::email::{
-        self,
-        server::{Acs, AcsLogin, Address, Patience, Server, Settings, Smtp, Tls},
-    },
-    entra,
+use super::{AUTHORITIES, CHANNELS, CLIENT_ID, ConfigError, EMAIL_FROM, EMAIL_PASSWORD, EMAIL_SERVER, identity::Azure, wrong};
+use crate::channels::email::{
+    self,
+    server::{Acs, AcsLogin, Address, Patience, Server, Settings, Smtp, Tls},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use lettre::message::Mailbox;
@@ -14,7 +11,11 @@ use reqwest::Url;
 use std::path::PathBuf;
 
 /// `None` when no channel needs it.
-pub(super) fn read(get: &impl Fn(&str) -> Option<String>, channels: &[String]) -> Result<Option<Settings>, ConfigError> {
+pub(super) fn read<G: Fn(&str) -> Option<String>>(
+    get: &G,
+    azure: &Azure<&G>,
+    channels: &[String],
+) -> Result<Option<Settings>, ConfigError> {
     if !channels.iter().any(|name| name == email::NAME) {
         return Ok(None);
     }
@@ -44,13 +45,13 @@ pub(super) fn read(get: &impl Fn(&str) -> Option<String>, channels: &[String]) -
             };
             Server::Smtp(Smtp { host, port, tls, login, trust, patience: Patience::default() })
         }
-        Address::Acs(endpoint) => Server::Acs(acs(endpoint, get)?),
+        Address::Acs(endpoint) => Server::Acs(acs(endpoint, get, azure)?),
     };
     Ok(Some(Settings { server, from }))
 }
 
 /// With one of the resource's keys where there is one, else as who this process is to Entra ID.
-fn acs(endpoint: Url, get: &impl Fn(&str) -> Option<String>) -> Result<Acs, ConfigError> {
+fn acs<G: Fn(&str) -> Option<String>>(endpoint: Url, get: &G, azure: &Azure<&G>) -> Result<Acs, ConfigError> {
     let login = match get(EMAIL_PASSWORD) {
         Some(key) => {
             let key = BASE64_STANDARD.decode(key.trim()).ok().filter(|key| !key.is_empty());
@@ -58,8 +59,7 @@ fn acs(endpoint: Url, get: &impl Fn(&str) -> Option<String>) -> Result<Acs, Conf
         }
         None => {
             let client_id = get(CLIENT_ID).or_else(|| get("AZURE_CLIENT_ID"));
-            let credential = entra::credential(entra::Source::offered(get), client_id);
-            AcsLogin::Entra(credential.map_err(|error| wrong(EMAIL_SERVER, format!("needs an identity that is not there: {error}")))?)
+            AcsLogin::Entra(azure.credential(EMAIL_SERVER, azure.offered(), client_id)?)
         }
     };
     let http = Acs::client().map_err(|fault| wrong(EMAIL_SERVER, format!("cannot be called: {fault}")))?;
@@ -72,14 +72,15 @@ mod tests {
 
     fn settings(pairs: &[(&str, &str)]) -> Result<Option<Settings>, String> {
         let get = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        read(&get, &["log".to_owned(), "email".to_owned()]).map_err(|error| error.to_string())
+        read(&get, &Azure::new(&get), &["log".to_owned(), "email".to_owned()]).map_err(|error| error.to_string())
     }
 
     const FROM: (&str, &str) = ("EMAIL_FROM", "Shop <shop@example.com>");
 
     #[test]
     fn a_channel_that_is_not_named_needs_no_server() {
-        assert!(read(&|_: &str| None, &["log".to_owned()]).unwrap().is_none());
+        let nothing = |_: &str| None;
+        assert!(read(&nothing, &Azure::new(&nothing), &["log".to_owned()]).unwrap().is_none());
     }
 
     #[test]
