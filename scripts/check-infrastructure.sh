@@ -41,11 +41,15 @@ copy() {
   terraform -chdir="$checked" init -backend=false -no-color >"$work/init.log" || { cat "$work/init.log"; return 1; }
 }
 
-# ENVIRONMENT: every test in the environment's own values; what the release's run made is kept for the other parts.
+# ENVIRONMENT: every test in the environment's own values; what the release's run made is kept for the other parts. What is
+# refused is refused in every environment, and is asked in one.
 tests() {
-  local state=$work/$1.json
-  local filter=()
+  local state=$work/$1.json filter=() file
   read -r -a filter <<<"${ORDERS_TESTS:-}"
+  [ -n "${ORDERS_TESTS:-}" ] || for file in "$checked"/tests/*.tftest.hcl; do
+    file=$(basename "$file" .tftest.hcl)
+    if [ "$file" != refusals ] || [ "$1" = dev ]; then filter+=("$file"); fi
+  done
   filter=("${filter[@]/%/.tftest.hcl}")
   terraform -chdir="$checked" test "${filter[@]/#/-filter=tests/}" -no-color -json -verbose -var-file="environments/$1.tfvars" >"$work/test-$1.json" || {
     jq -r 'select(.type == "diagnostic") | .diagnostic | "\(.summary): \(.detail)"' "$work/test-$1.json"
