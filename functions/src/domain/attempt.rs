@@ -25,6 +25,10 @@ pub enum Attempt {
         reason: String,
         retry_after: Option<Duration>,
     },
+    /// Nothing was sent, for a reason on our side; trying again later may help. Says nothing of the receiver.
+    NotMade {
+        reason: String,
+    },
     /// Trying again cannot help.
     Permanent {
         reason: String,
@@ -107,7 +111,11 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     Up,
-    Down { retry_after: Option<Duration> },
+    Down {
+        retry_after: Option<Duration>,
+    },
+    /// It was not contacted.
+    Silence,
 }
 
 /// A circuit as an attempt found it when it began.
@@ -159,14 +167,14 @@ impl Attempt {
     pub fn reason(&self) -> &str {
         match self {
             Self::Delivered { .. } => "",
-            Self::Transient { reason, .. } | Self::Down { reason, .. } | Self::Permanent { reason } | Self::Unknown { reason, .. } => {
-                reason
-            }
+            Self::NotMade { reason } | Self::Permanent { reason } => reason,
+            Self::Transient { reason, .. } | Self::Down { reason, .. } | Self::Unknown { reason, .. } => reason,
         }
     }
 
     pub fn signal(&self) -> Signal {
         match self {
+            Self::NotMade { .. } => Signal::Silence,
             Self::Down { retry_after, .. } | Self::Unknown { provider_ref: None, retry_after, .. } => {
                 Signal::Down { retry_after: *retry_after }
             }
@@ -184,7 +192,7 @@ impl Delivery {
     /// What becomes of the delivery, and of the circuit on its way, when the attempt ended so. `draw` is a random number
     /// from 0 to 1.
     pub fn settle(&self, attempt: Attempt, rules: Rules, way: Option<&Way>, now: Timestamp, draw: f64) -> Settlement {
-        let verdict = way.map(|way| way.judge(&attempt, now, draw));
+        let verdict = way.and_then(|way| way.judge(&attempt, now, draw));
         let (paused, until) = match &verdict {
             Some(Verdict::Down { found, until, .. }) => (found.outage(now) < retry::LONGEST_PAUSE, Some(*until)),
             _ => (false, None),
@@ -197,6 +205,10 @@ impl Delivery {
         let outcome = match attempt {
             Attempt::Delivered { provider_id } => Outcome::Succeeded { provider_id },
             Attempt::Permanent { reason } => Outcome::Failed { reason },
+            Attempt::NotMade { reason } => match next(None) {
+                Some(next_attempt_at) => Outcome::Retrying { reason, next_attempt_at },
+                None => Outcome::Failed { reason: given_up(&reason) },
+            },
             Attempt::Transient { reason, retry_after } | Attempt::Down { reason, retry_after } => match next(retry_after) {
                 Some(next_attempt_at) => Outcome::Retrying { reason, next_attempt_at },
                 None => Outcome::Failed { reason: given_up(&reason) },
@@ -236,10 +248,61 @@ impl Found {
 }
 
 impl Way {
-    fn judge(&self, attempt: &Attempt, now: Timestamp, draw: f64) -> Verdict {
-        let Signal::Down { retry_after } = attempt.signal() else { return Verdict::Up };
+    fn judge(&self, attempt: &Attempt, now: Timestamp, draw: f64) -> Option<Verdict> {
+        let retry_after = match attempt.signal() {
+            Signal::Silence => return None,
+            Signal::Up => return Some(Verdict::Up),
+            Signal::Down { retry_after } => retry_after.unwrap_or_default().min(retry::LONGEST_WISH),
+        };
         let pause = retry::PROBE.after(self.found.failures().saturating_add(1), draw);
-        let until = now.plus(pause.max(retry_after.unwrap_or_default().min(retry::LONGEST_WISH)));
-        Verdict::Down { found: self.found, until, reason: attempt.reason().to_owned() }
+        let until = now.plus(pause.max(retry_after));
+        Some(Verdict::Down { found: self.found, until, reason: attempt.reason().to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::from_millis(0)
+    }
+
+    fn way(found: Found) -> Way {
+        Way { endpoint: "x".into(), found }
+    }
+
+    fn judged(attempt: &Attempt, found: Found) -> Option<Verdict> {
+        way(found).judge(attempt, now(), 1.0)
+    }
+
+    #[test]
+    fn whoever_answered_is_up_and_whoever_did_not_is_down() {
+        let (reason, retry_after, provider_ref) = (String::new(), None, None);
+        let answered = [
+            Attempt::Delivered { provider_id: None },
+            Attempt::Transient { reason: reason.clone(), retry_after },
+            Attempt::Permanent { reason: reason.clone() },
+            Attempt::Unknown { reason: reason.clone(), provider_ref: Some("7".into()), retry_after },
+        ];
+        assert!(answered.iter().all(|attempt| judged(attempt, Found::Closed) == Some(Verdict::Up)));
+        let silent =
+            [Attempt::Down { reason: reason.clone(), retry_after }, Attempt::Unknown { reason: reason.clone(), provider_ref, retry_after }];
+        assert!(silent.iter().all(|attempt| matches!(judged(attempt, Found::Closed), Some(Verdict::Down { .. }))));
+        assert_eq!(judged(&Attempt::NotMade { reason }, Found::Closed), None);
+    }
+
+    #[test]
+    fn pauses_double_with_each_probe_that_failed_and_are_never_shorter_than_what_was_asked_for() {
+        let until = |failures, retry_after| {
+            let found = if failures == 0 { Found::Closed } else { Found::Probed { failures, opened_at: now() } };
+            match judged(&Attempt::Down { reason: String::new(), retry_after }, found) {
+                Some(Verdict::Down { until, .. }) => until.since(now()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!([0, 1, 2, 50].map(|failures| until(failures, None)), [2, 4, 8, 300].map(Duration::from_secs));
+        assert_eq!(until(0, Some(Duration::from_hours(1))), Duration::from_hours(1));
+        assert_eq!(until(0, Some(Duration::MAX)), retry::LONGEST_WISH);
     }
 }

@@ -8,12 +8,18 @@ use crate::support::{
 };
 use orders::{
     domain::{
-        attempt::Outcome,
+        attempt::{Outcome, Verdict},
         delivery::NewDelivery,
         id::{DeliveryId, EventId, OrderId},
         page::Query,
+        suppression::Suppression,
+        webhook::Endpoint,
     },
-    store::{Addition, AttemptRecord, Expiry, Receipt, RejectedMessage, Store, Update, azure_sql::Server},
+    store::{
+        Addition, AttemptRecord, Expiry, Receipt, RejectedMessage, Store, Update,
+        azure_sql::Server,
+        ledger::{Begin, Decision, Ending, Purpose, Wanted},
+    },
 };
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -26,6 +32,11 @@ fn shape(request: &Request) -> Reply {
         one(Column::Int, Cell::Int(1))
     } else if sql.contains("SELECT MIN(due)") {
         one(Column::BigInt, Cell::Null)
+    } else if sql.contains("AS added") || sql.contains("AS removed") {
+        one(Column::Int, Cell::Int(1))
+    } else if sql.contains("AS said") {
+        let columns = vec![Column::Text, Column::Int, Column::BigInt, Column::BigInt];
+        Reply::Sets(vec![Set(columns, vec![vec![Cell::Text("go"), Cell::Int(0), Cell::BigInt(0), Cell::BigInt(0)]])])
     } else if sql.contains("AS keys") {
         Reply::Sets(vec![Set(vec![Column::Int, Column::Int], vec![vec![Cell::Int(0), Cell::Int(0)]])])
     } else if sql.contains("FROM dbo.orders WHERE id = @P1;") {
@@ -46,6 +57,11 @@ async fn costs(store: Arc<dyn Store>, added: Addition, count: impl Fn() -> usize
     let receipt = Receipt { event: (id, 1), deliveries: vec![new(1), new(2)], at: now(), lease_until: now() };
     let outcome = Outcome::Failed { reason: "x".into() };
     let attempt = AttemptRecord { delivery: new(1).id, attempt: 1, at: now(), outcome };
+    let delivery = new(1).id;
+    let begin = Begin { delivery, attempt: 1, endpoint: "x".into(), at: now(), purpose: Purpose::Send };
+    let ending = Ending { record: attempt.clone(), endpoint: "x".into(), verdict: Some(Verdict::Up), paused: false, ends_doubt: false };
+    let hook = Endpoint { name: "erp".into(), url: "x".into(), events: vec![], key_name: "x".into(), created_at: now(), disabled: None };
+    let suppression = Suppression { channel: "email".into(), address: "a".into(), reason: "x".into(), at: now() };
     let message = RejectedMessage { message_id: None, body: vec![1], reason: "x".into(), delivery_count: 1, at: now() };
     let query = Query { status: None, customer: None, created_from: None, created_to: None, limit: 50, after: None };
     let customers = Query { customer: Some("Ada".into()), ..query.clone() };
@@ -71,6 +87,21 @@ async fn costs(store: Arc<dyn Store>, added: Addition, count: impl Fn() -> usize
     cost!("receive an event", store.receive(receipt));
     cost!("claim deliveries", store.claim_deliveries(100, now(), lease));
     cost!("record an attempt", store.record_attempt(attempt));
+    cost!("begin an attempt", store.begin(begin));
+    cost!("note what the provider calls it", store.sent(delivery, 1, "x".into()));
+    cost!("end an attempt", store.end(ending));
+    cost!("list deliveries", store.deliveries(&Wanted { limit: 10, ..Wanted::default() }));
+    cost!("show a delivery", store.steps(delivery));
+    cost!("decide deliveries", store.decide(vec![delivery], Decision::Reopened, "x".into(), now()));
+    cost!("list outages", store.outages());
+    cost!("list endpoints", store.webhook_endpoints());
+    cost!("put an endpoint", store.put_webhook_endpoint(hook));
+    cost!("disable an endpoint", store.disable_webhook_endpoint("erp".into(), "x".into(), now()));
+    cost!("remove an endpoint", store.remove_webhook_endpoint("erp".into()));
+    cost!("list suppressions", store.suppressions(None));
+    cost!("find a suppression", store.suppression("email", "a"));
+    cost!("add a suppression", store.add_suppression(suppression));
+    cost!("remove a suppression", store.remove_suppression("email".into(), "a".into()));
     cost!("find what nobody received", store.unreceived(now(), 100));
     cost!("keep a rejected message", store.reject(message));
     cost!("find what is due next", store.next_due());

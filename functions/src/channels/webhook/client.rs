@@ -43,7 +43,7 @@ impl Client {
         }
         let client = match self.client.get_or_try_init(async || client(&self.settings)).await {
             Ok(client) => client,
-            Err(reason) => return Attempt::Transient { reason, retry_after: None },
+            Err(reason) => return Attempt::NotMade { reason },
         };
         let request = client
             .post(url)

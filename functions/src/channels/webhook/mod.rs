@@ -72,18 +72,21 @@ impl Webhook {
 
     async fn try_deliver(&self, notification: &Notification<'_>) -> Result<Attempt, Attempt> {
         let name = notification.recipient;
-        let endpoints = self.register.endpoints().await.map_err(|error| transient(&error))?;
+        let endpoints = self.register.endpoints().await.map_err(|error| not_made(&error))?;
         let endpoint = endpoints.iter().find(|endpoint| endpoint.name == name);
         let endpoint = endpoint.ok_or_else(|| permanent(format!("there is no webhook endpoint named {name}")))?;
         if let Some(disabled) = &endpoint.disabled {
             return Err(permanent(format!("the webhook endpoint {name} is disabled: {}", disabled.reason)));
         }
         let body = body(notification).map_err(|error| permanent(error.to_string()))?;
-        let keys = self.keys(&endpoint.key_name).await.map_err(|error| transient(&error))?;
+        let keys = self.keys(&endpoint.key_name).await.map_err(|error| not_made(&error))?;
         let ended = send(&self.client, &endpoint.url, &notification.delivery_id.to_string(), &keys, (self.now)(), body).await;
         if ended == respond::gone() {
             tracing::warn!(endpoint = name, "disabled, as its receiver answered 410 Gone");
-            self.register.disable(name, "its receiver answered 410 Gone").await.map_err(|error| transient(&error))?;
+            // If that cannot be written, the next message to it is answered so again.
+            if let Err(error) = self.register.disable(name, "its receiver answered 410 Gone").await {
+                tracing::warn!(endpoint = name, %error, "could not be disabled");
+            }
         }
         Ok(ended)
     }
@@ -100,8 +103,8 @@ impl fmt::Debug for Webhook {
     }
 }
 
-fn transient(reason: &impl ToString) -> Attempt {
-    Attempt::Transient { reason: reason.to_string(), retry_after: None }
+fn not_made(reason: &impl ToString) -> Attempt {
+    Attempt::NotMade { reason: reason.to_string() }
 }
 
 fn permanent(reason: String) -> Attempt {

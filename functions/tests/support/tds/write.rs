@@ -33,6 +33,8 @@ pub enum Cell {
     Int(i32),
     BigInt(i64),
     Guid(Uuid),
+    /// In a column of that kind.
+    Text(&'static str),
 }
 
 /// A server's answer is a message of type 4; all that is written here fits into one packet.
@@ -159,7 +161,14 @@ fn value(cell: &Cell, column: Column) -> Vec<u8> {
         (Cell::Int(number), _) => short(&number.to_le_bytes()),
         (Cell::BigInt(number), _) => short(&number.to_le_bytes()),
         (Cell::Guid(id), _) => short(&id.to_bytes_le()),
+        (Cell::Text(text), _) => chunked(&utf16(text)),
     }
+}
+
+/// A long value: its length, one chunk, and an empty one (2.2.5.2.3).
+fn chunked(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap();
+    [&u64::from(length).to_le_bytes(), length.to_le_bytes().as_slice(), bytes, &[0; 4]].concat()
 }
 
 fn sized(token: u8, body: &[u8]) -> Vec<u8> {
