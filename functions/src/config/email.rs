@@ -52,15 +52,12 @@ pub(super) fn read<G: Fn(&str) -> Option<String>>(
 
 /// With one of the resource's keys where there is one, else as who this process is to Entra ID.
 fn acs<G: Fn(&str) -> Option<String>>(endpoint: Url, get: &G, azure: &Azure<&G>) -> Result<Acs, ConfigError> {
-    let login = match get(EMAIL_PASSWORD) {
-        Some(key) => {
-            let key = BASE64_STANDARD.decode(key.trim()).ok().filter(|key| !key.is_empty());
-            AcsLogin::AccessKey(key.ok_or_else(|| wrong(EMAIL_PASSWORD, "must be an access key of the resource, in base64"))?.into())
-        }
-        None => {
-            let client_id = get(CLIENT_ID).or_else(|| get("AZURE_CLIENT_ID"));
-            AcsLogin::Entra(azure.credential(EMAIL_SERVER, azure.offered(), client_id)?)
-        }
+    let login = if let Some(key) = get(EMAIL_PASSWORD) {
+        let key = BASE64_STANDARD.decode(key.trim()).ok().filter(|key| !key.is_empty());
+        AcsLogin::AccessKey(key.ok_or_else(|| wrong(EMAIL_PASSWORD, "must be an access key of the resource, in base64"))?.into())
+    } else {
+        let client_id = get(CLIENT_ID).or_else(|| get("AZURE_CLIENT_ID"));
+        AcsLogin::Entra(azure.credential(EMAIL_SERVER, azure.offered(), client_id)?)
     };
     let http = Acs::client().map_err(|fault| wrong(EMAIL_SERVER, format!("cannot be called: {fault}")))?;
     Ok(Acs { endpoint, login, http })

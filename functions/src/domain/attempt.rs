@@ -167,8 +167,11 @@ impl Attempt {
     pub fn reason(&self) -> &str {
         match self {
             Self::Delivered { .. } => "",
-            Self::NotMade { reason } | Self::Permanent { reason } => reason,
-            Self::Transient { reason, .. } | Self::Down { reason, .. } | Self::Unknown { reason, .. } => reason,
+            Self::NotMade { reason }
+            | Self::Permanent { reason }
+            | Self::Transient { reason, .. }
+            | Self::Down { reason, .. }
+            | Self::Unknown { reason, .. } => reason,
         }
     }
 

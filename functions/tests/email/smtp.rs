@@ -47,6 +47,7 @@ fn reason(attempt: &Attempt) -> &str {
         Attempt::Delivered { .. } => panic!("it was delivered"),
         Attempt::Transient { reason, .. }
         | Attempt::Down { reason, .. }
+        | Attempt::NotMade { reason }
         | Attempt::Permanent { reason }
         | Attempt::Unknown { reason, .. } => reason,
     }
