@@ -52,7 +52,7 @@ impl Service {
                 requests.lock().unwrap().push(request);
                 match replies.pop_front() {
                     Some(Reply::Say(status, headers, body)) => {
-                        let (body, headers) = (body.to_string(), headers.iter().map(|line| format!("{line}\r\n")).collect::<String>());
+                        let (body, headers) = (body.to_string(), headers.iter().fold(String::new(), |lines, line| lines + line + "\r\n"));
                         let answer = format!(
                             "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
                             body.len()
