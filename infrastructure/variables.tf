@@ -47,12 +47,12 @@ variable "notify_host" {
 }
 
 variable "channels" {
-  description = "How customers are told, unless the order says otherwise: log, email. With email its services are made."
+  description = "How customers are told, unless the order says otherwise: log, email, webhook. With email its services are made; where webhooks go is a matter of rows, not of settings."
   type        = list(string)
   default     = ["log"]
   validation {
-    condition     = length(var.channels) > 0 && length(setsubtract(var.channels, ["log", "email"])) == 0 && length(distinct(var.channels)) == length(var.channels)
-    error_message = "The channels are log and email, each at most once."
+    condition     = length(var.channels) > 0 && length(setsubtract(var.channels, ["log", "email", "webhook"])) == 0 && length(distinct(var.channels)) == length(var.channels)
+    error_message = "The channels are log, email and webhook, each at most once."
   }
 }
 

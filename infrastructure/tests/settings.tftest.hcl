@@ -19,7 +19,7 @@ run "settings" {
 run "every_setting_is_one_that_the_binary_reads" {
   variables {
     # With every channel that there is, so that each one's settings are given.
-    channels = ["log", "email"]
+    channels = ["log", "email", "webhook"]
   }
   assert {
     condition     = length(run.settings.read) > 10
