@@ -10,7 +10,7 @@ triple=$(rustc -vV | sed -n 's/^host: //p')
 static=${triple/-gnu/-musl}
 built=target/release/orders
 # The package is named so that the emulator's features are not built into what is deployed.
-build=(cargo build --release --locked --package order-management --no-default-features --bin orders)
+build=(cargo build --release --locked --package order-management --no-default-features --features application-insights --bin orders)
 if [[ $triple == *-linux-* ]] && [ -e "$(rustc --print sysroot)/lib/rustlib/$static/lib" ]; then
   "${build[@]}" --target "$static"
   built=target/$static/release/orders

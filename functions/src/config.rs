@@ -5,6 +5,7 @@ mod email;
 mod identity;
 mod keyring;
 mod secrets;
+mod telemetry;
 
 pub use keyring::keyring;
 
@@ -17,6 +18,7 @@ use crate::{
     key_vault::KeyVault,
     keys::Keys,
     store::{Database, azure_sql},
+    telemetry::Collectors,
 };
 use identity::Azure;
 use secrets::Secrets;
@@ -79,6 +81,12 @@ settings! {
     RETENTION = "ORDERS_RETENTION", "30days", "how long published events and finished deliveries are kept; at least 1h";
     RELAY = "ORDERS_RELAY", "on", "off: this process leaves publishing to the others";
     LOG = "RUST_LOG", "info", "what is logged: error, warn, info, debug, trace, or by target";
+    OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT", "none: nothing is collected", "where a collector takes traces and metrics by OTLP over HTTP";
+    OTLP_TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "none", "for traces alone: the whole URL";
+    OTLP_METRICS = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "none", "for metrics alone: the whole URL";
+    SDK_DISABLED = "OTEL_SDK_DISABLED", "false", "true: nothing is collected, whatever the others say";
+    APPLICATION_INSIGHTS = "APPLICATIONINSIGHTS_CONNECTION_STRING", "none", "an Application Insights that takes traces and metrics";
+    APPLICATION_INSIGHTS_LOGIN = "APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "the key's", "Authorization=AAD: with Entra ID; ClientId=ID;Authorization=AAD";
     FEDERATED_TOKEN = "AZURE_FEDERATED_TOKEN_FILE", "set by AKS", "Entra ID is asked as this workload identity";
     IDENTITY_ENDPOINT = "IDENTITY_ENDPOINT", "set by Azure", "Entra ID is asked as this managed identity";
     PORT = "FUNCTIONS_CUSTOMHANDLER_PORT", "set by the Functions host", "where the Functions host calls this process";
@@ -97,6 +105,20 @@ pub enum Role {
     Migrate,
     /// A command of an operator's, with the settings of the service.
     Operator,
+}
+
+impl Role {
+    /// As its command is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Dev { .. } => "dev",
+            Self::Functions => "functions",
+            Self::Api => "api",
+            Self::Worker => "worker",
+            Self::Migrate => "migrate",
+            Self::Operator => "dlq",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -120,6 +142,8 @@ pub struct Config {
     /// Messages that are handled at the same time.
     pub concurrency: u32,
     pub log_filter: String,
+    /// None: nothing is recorded.
+    pub collectors: Option<Collectors>,
     pub settings: Settings,
 }
 
@@ -199,6 +223,7 @@ impl Config {
             bus: bus::read(&get, &azure, concurrency)?,
             concurrency,
             log_filter: log_filter(text(LOG, "info"))?,
+            collectors: telemetry::read(&get, &azure)?,
             settings: Settings {
                 default_channels: channels.clone(),
                 at_most_once: at_most_once(&text(AT_MOST_ONCE, ""))?,

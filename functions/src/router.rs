@@ -131,14 +131,23 @@ fn code(uri: &Uri) -> Option<String> {
 
 /// Gives the request its trace; writes the problem details, if any; logs what is worth it.
 async fn finish(mut request: Request, next: Next) -> Response {
-    let trace = trace_of(request.headers());
-    request.extensions_mut().insert(trace);
+    let sent = trace_sent(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let function = request.extensions().get::<MatchedPath>().map_or("none", |matched| function_at(&method, matched.as_str()));
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let function = route.map_or("none", |route| function_at(&method, route));
+    let watched = telemetry::request(sent, method.as_str(), route, &path);
+    let here = || sent.map_or_else(fresh_trace, |trace| trace.child(fastrand::u64(1..)));
+    let trace = watched.as_ref().and_then(telemetry::Request::trace).unwrap_or_else(here);
+    request.extensions_mut().insert(trace);
     // A client may send the header too; the host's own value comes last.
     let invocation = request.headers().get_all("x-azure-functions-invocationid").iter().next_back().and_then(|value| value.to_str().ok());
     let span = telemetry::span(function, Some(trace), invocation);
-    answer(request, next, method, path, trace).instrument(span).await
+    let response = answer(request, next, method, path, trace).instrument(span).await;
+    if let Some(watched) = watched {
+        let location = response.headers().get(header::LOCATION).and_then(|path| path.to_str().ok());
+        watched.answered(response.status().as_u16(), location);
+    }
+    response
 }
 
 async fn answer(request: Request, next: Next, method: Method, path: String, trace: Trace) -> Response {
@@ -161,7 +170,6 @@ async fn answer(request: Request, next: Next, method: Method, path: String, trac
     finished
 }
 
-fn trace_of(headers: &HeaderMap) -> Trace {
-    let sent = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|text| Trace::parse(text).ok());
-    sent.map_or_else(fresh_trace, |trace| trace.child(fastrand::u64(1..)))
+fn trace_sent(headers: &HeaderMap) -> Option<Trace> {
+    headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|text| Trace::parse(text).ok())
 }

@@ -8,6 +8,8 @@
 )]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+#[cfg(feature = "application-insights")]
+mod application_insights;
 mod asking;
 mod azure_sql;
 mod behaviour;
@@ -34,5 +36,6 @@ mod stand_in;
 mod store_promises;
 mod support;
 mod survives_kill;
+mod telemetry;
 mod walkthrough;
 mod webhooks;

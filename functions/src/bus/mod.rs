@@ -20,6 +20,14 @@ pub enum BusError {
     Permanent(String),
 }
 
+impl BusError {
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Transient(reason) | Self::Permanent(reason) => reason,
+        }
+    }
+}
+
 /// An event as a message: what a broker needs to know of it without reading it.
 #[derive(Debug, Clone)]
 pub struct Message {

@@ -2,7 +2,7 @@
 
 use super::{
     emulator,
-    serve::{Process, Signals},
+    serve::{self, Process, Signals},
 };
 use crate::{
     app::App,
@@ -28,6 +28,7 @@ pub async fn run(port: u16, data: PathBuf) -> anyhow::Result<()> {
     let _lock = lock(&data)?;
     let signals = Signals::listen()?;
     let broker = if config.bus.is_some() { None } else { Some(broker(&mut config).await?) };
+    let exporting = serve::observed(&role, &config)?;
     let process = Process::new(role, config)?;
     process.read_secrets().await?;
     let listener = process.listener().await?;
@@ -39,6 +40,9 @@ pub async fn run(port: u16, data: PathBuf) -> anyhow::Result<()> {
     let served = process.serve(listener, signals).await;
     if let Some(broker) = broker {
         broker.stop().await;
+    }
+    if let Some(exporting) = exporting {
+        exporting.end().await;
     }
     served
 }

@@ -10,7 +10,7 @@ use crate::{
     host::standalone,
     router,
     store::{self, Store},
-    telemetry,
+    telemetry::{self, Exporting},
     work::{directory::StoreDirectory, relay},
 };
 use anyhow::Context;
@@ -31,11 +31,23 @@ pub async fn run(role: Role) -> anyhow::Result<()> {
     let config = Config::from_environment(&role)?;
     let signals = Signals::listen()?;
     telemetry::start(telemetry::Form::Json, &config.log_filter);
+    let exporting = observed(&role, &config)?;
     let process = Process::new(role, config)?;
     process.read_secrets().await?;
     let listener = process.listener().await?;
     tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), role = ?process.role, "listening");
-    process.serve(listener, signals).await
+    let served = process.serve(listener, signals).await;
+    if let Some(exporting) = exporting {
+        exporting.end().await;
+    }
+    served
+}
+
+/// Traces and metrics go out from here on, where somebody collects them.
+pub fn observed(role: &Role, config: &Config) -> anyhow::Result<Option<Exporting>> {
+    let Some(collectors) = &config.collectors else { return Ok(None) };
+    let exporting = telemetry::export(collectors, role.name()).map_err(anyhow::Error::msg)?;
+    Ok(Some(exporting))
 }
 
 /// What the settings name, put together. Nothing is opened yet.
@@ -79,6 +91,7 @@ impl Process {
     pub async fn serve(self, listener: TcpListener, signals: Signals) -> anyhow::Result<()> {
         let Self { app, role, config, client } = self;
         let stop = CancellationToken::new();
+        telemetry::observe(&app);
         if let Some(vault) = config.vault {
             let token = stop.clone();
             app.background.spawn(async move { vault.keep(&token).await });

@@ -87,6 +87,8 @@ pub struct Delivery {
     pub doubt: Option<Doubt>,
     /// By how much longer than the horizon attempts are made.
     pub extended_by: Duration,
+    /// Whether an earlier attempt was given up because its lease ended.
+    pub is_taken_over: bool,
     pub received: Received,
 }
 

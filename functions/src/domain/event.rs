@@ -130,6 +130,16 @@ pub struct Received {
     pub order: Order,
 }
 
+impl Received {
+    /// The same, as what is caused from here on sees it.
+    #[must_use]
+    pub fn traced(&self, trace: Trace) -> Self {
+        let mut received = self.clone();
+        received.event.trace = Some(trace);
+        received
+    }
+}
+
 /// A message that no later attempt would understand either. The text says what is wrong and quotes nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the message {0}")]

@@ -54,7 +54,10 @@ async fn handle(app: &Arc<App>, subscription: &dyn Subscription, delivered: Deli
     };
     match subscription.settle(delivered, settlement).await {
         Ok(()) => {}
-        Err(SettleError::LockLost) => tracing::info!(message_id, "a message's lock was lost; it comes again, which is harmless"),
+        Err(SettleError::LockLost) => {
+            telemetry::lock_lost();
+            tracing::info!(message_id, "a message's lock was lost; it comes again, which is harmless");
+        }
         Err(error) => tracing::debug!(%error, message_id, "a message could not be settled and will come again"),
     }
 }

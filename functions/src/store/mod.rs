@@ -106,6 +106,8 @@ pub struct Leased {
     pub event: Event,
     /// Counts from 1.
     pub attempt: u32,
+    /// Whether an earlier lease ended before its work did.
+    pub is_taken_over: bool,
 }
 
 /// Which event: an order and the version it tells of.
@@ -167,6 +169,36 @@ pub struct Expired {
     pub events: u64,
 }
 
+/// What waits, as a sweep finds it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// When the next event is due.
+    pub event_due: Option<Timestamp>,
+    /// When the next delivery is due.
+    pub delivery_due: Option<Timestamp>,
+    /// When the oldest unpublished event occurred; looked for among the hundred that are due first.
+    pub oldest_unpublished: Option<Timestamp>,
+    /// How many endpoints have an open circuit.
+    pub endpoints_down: u32,
+}
+
+impl Waiting {
+    /// When there is something to do; `None` when nothing waits.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        [self.event_due, self.delivery_due].into_iter().flatten().min()
+    }
+}
+
+/// How busy this process keeps the database, by counters in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Writes, or requests where each has a connection of its own, that wait at this moment.
+    pub waiting: u64,
+    /// Writes that were made since the process started, and the transactions that it took; 0 where each write is one.
+    pub writes: u64,
+    pub transactions: u64,
+}
+
 /// Each method says what it promises; all of them are safe to call from many processes at once.
 #[async_trait::async_trait]
 pub trait Store: Ledger + Registers + Send + Sync + fmt::Debug {
@@ -208,7 +240,9 @@ pub trait Store: Ledger + Registers + Send + Sync + fmt::Debug {
     /// Removes rejected messages; those that are gone already do no harm.
     async fn forget_rejected(&self, ids: Vec<i64>) -> Result<()>;
 
-    /// When the next event or delivery is due; `None` when nothing waits.
-    async fn next_due(&self) -> Result<Option<Timestamp>>;
+    async fn next_due(&self) -> Result<Waiting>;
     async fn expire(&self, expiry: Expiry) -> Result<Expired>;
+
+    /// Asks the database nothing.
+    fn load(&self) -> Load;
 }

@@ -10,7 +10,7 @@ use crate::{
         timestamp::Timestamp,
     },
     store::{AttemptRecord, Result},
-    telemetry,
+    telemetry::{self, Attempted},
 };
 use std::{sync::Arc, time::Duration};
 use tracing::Instrument;
@@ -27,29 +27,32 @@ pub fn start(app: &Arc<App>, delivery: Delivery, lease_until: Timestamp) {
 /// Makes the attempt when one of the places for it is free, if there is time left in the lease then, and records it.
 pub async fn attempt(app: &App, delivery: Delivery, lease_until: Timestamp) {
     let span = telemetry::span("Notify", delivery.received.event.trace, None);
-    attempt_within(app, &delivery, lease_until).instrument(span).await;
+    attempt_within(app, delivery, lease_until).instrument(span).await;
 }
 
-async fn attempt_within(app: &App, delivery: &Delivery, lease_until: Timestamp) {
+async fn attempt_within(app: &App, mut delivery: Delivery, lease_until: Timestamp) {
     let Ok(_place) = app.attempts.acquire().await else { return };
     if time_left(app, lease_until).is_zero() {
         return;
     }
+    let attempted = telemetry::attempt(&delivery);
+    delivery.received.event.trace = attempted.trace().or(delivery.received.event.trace);
+    let delivery = &delivery;
     let Some(channel) = app.channels.get(&delivery.channel) else {
         let reason = format!("the channel {} is not configured", delivery.channel);
-        return record(app, delivery, Outcome::Failed { reason }).await;
+        return record(app, delivery, attempted, Outcome::Failed { reason }).await;
     };
     match &delivery.endpoint {
-        Some(endpoint) => ledgered::attempt(app, channel.as_ref(), delivery, endpoint, lease_until).await,
-        None => plain(app, channel.as_ref(), delivery, lease_until).await,
+        Some(endpoint) => ledgered::attempt(app, channel.as_ref(), delivery, endpoint, attempted, lease_until).await,
+        None => plain(app, channel.as_ref(), delivery, attempted, lease_until).await,
     }
 }
 
 /// Nothing is written before: the lease says that somebody may be at it.
-async fn plain(app: &App, channel: &dyn Channel, delivery: &Delivery, lease_until: Timestamp) {
+async fn plain(app: &App, channel: &dyn Channel, delivery: &Delivery, attempted: Attempted, lease_until: Timestamp) {
     let ended = deliver(app, channel, delivery, &NoJournal, lease_until).await;
     let settlement = delivery.settle(ended, app.rules(channel), None, app.now(), fastrand::f64());
-    record(app, delivery, settlement.outcome).await;
+    record(app, delivery, attempted, settlement.outcome).await;
 }
 
 /// Half of the lease is kept for the record.
@@ -72,8 +75,9 @@ pub(super) async fn deliver(
     ended.unwrap_or_else(|_| Attempt::Unknown { reason: reason(), provider_ref: None, retry_after: None })
 }
 
-async fn record(app: &App, delivery: &Delivery, outcome: Outcome) {
+async fn record(app: &App, delivery: &Delivery, mut attempted: Attempted, outcome: Outcome) {
     tell(delivery, &outcome);
+    attempted.ended(delivery, &outcome);
     let again = is_due_again(&outcome);
     let record = AttemptRecord { delivery: delivery.id, attempt: delivery.attempt, at: app.now(), outcome };
     persist(delivery, || app.store.record_attempt(record.clone())).await;

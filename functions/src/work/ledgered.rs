@@ -14,6 +14,7 @@ use crate::{
         AttemptRecord, Store,
         ledger::{Begin, Begun, Decision, Ending, Purpose},
     },
+    telemetry::Attempted,
 };
 
 /// One delivery on its way to one endpoint.
@@ -23,12 +24,20 @@ struct Run<'a> {
     delivery: &'a Delivery,
     rules: Rules,
     way: Way,
+    attempted: Attempted,
     lease_until: Timestamp,
 }
 
-pub(super) async fn attempt(app: &App, channel: &dyn Channel, delivery: &Delivery, endpoint: &str, lease_until: Timestamp) {
+pub(super) async fn attempt(
+    app: &App,
+    channel: &dyn Channel,
+    delivery: &Delivery,
+    endpoint: &str,
+    attempted: Attempted,
+    lease_until: Timestamp,
+) {
     let way = Way { endpoint: endpoint.to_owned(), found: Found::Closed };
-    let mut run = Run { app, channel, delivery, rules: app.rules(channel), way, lease_until };
+    let mut run = Run { app, channel, delivery, rules: app.rules(channel), way, attempted, lease_until };
     let purpose = match &delivery.doubt {
         None => Purpose::Send,
         Some(doubt) if run.rules.can_ask => match run.ask(doubt).await {
@@ -82,16 +91,18 @@ impl Run<'_> {
     }
 
     /// The delivery was given back. If even the next probe would come too late for it, it is given up.
-    async fn paused(&self, until: Timestamp) {
+    async fn paused(&mut self, until: Timestamp) {
         tracing::debug!(delivery = %self.delivery.id, endpoint = self.way.endpoint, %until, "waits for its endpoint to be back");
         if self.app.now() > self.delivery.horizon() {
             self.give_up(format!("{} is still down (given up after {} attempts)", self.way.endpoint, self.delivery.attempt - 1)).await;
+        } else {
+            self.attempted.paused(self.delivery);
         }
         self.app.sweep_bell.notify_one();
     }
 
     /// What the channel's policy says of an attempt whose outcome is unknown.
-    async fn decide(&self, doubt: &Doubt) -> Next {
+    async fn decide(&mut self, doubt: &Doubt) -> Next {
         if self.rules.policy == Policy::AtLeastOnce {
             return Next::Send;
         }
@@ -99,8 +110,9 @@ impl Run<'_> {
         Next::Nothing
     }
 
-    async fn give_up(&self, reason: String) {
+    async fn give_up(&mut self, reason: String) {
         let (app, id, at) = (self.app, self.delivery.id, self.app.now());
+        self.attempted.given_up(self.delivery, &reason);
         tracing::error!(order = %self.delivery.received.event.order_id, channel = self.delivery.channel, reason, "gives up");
         persist(self.delivery, || async { app.store.decide(vec![id], Decision::GivenUp, reason.clone(), at).await.map(drop) }).await;
     }
@@ -136,18 +148,19 @@ impl Run<'_> {
     }
 
     /// The provider said how an attempt ended.
-    async fn known(&self, attempt: u32, outcome: Outcome) {
+    async fn known(&mut self, attempt: u32, outcome: Outcome) {
         self.write(attempt, Settlement { outcome, verdict: Some(Verdict::Up), paused: false }, true).await;
     }
 
-    async fn end(&self, ended: Attempt) {
+    async fn end(&mut self, ended: Attempt) {
         let settlement = self.delivery.settle(ended, self.rules, Some(&self.way), self.app.now(), fastrand::f64());
         self.write(self.delivery.attempt, settlement, false).await;
     }
 
-    async fn write(&self, attempt: u32, settlement: Settlement, ends_doubt: bool) {
+    async fn write(&mut self, attempt: u32, settlement: Settlement, ends_doubt: bool) {
         let Settlement { outcome, verdict, paused } = settlement;
         tell(self.delivery, &outcome);
+        self.attempted.ended(self.delivery, &outcome);
         let endpoint = self.way.endpoint.as_str();
         match (&verdict, self.way.found) {
             (Some(Verdict::Down { until, reason, .. }), Found::Closed) => tracing::warn!(endpoint, reason, next = %until, "is down"),

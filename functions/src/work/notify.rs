@@ -9,6 +9,7 @@ use crate::{
         retry::Backoff,
     },
     store::{Accepted, Receipt, RejectedMessage, Result, StoreError},
+    telemetry,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -35,6 +36,7 @@ pub async fn take(app: &Arc<App>, body: &[u8], message_id: Option<&str>, deliver
         at: app.now(),
     };
     patiently(app, || app.store.reject(message.clone())).await?;
+    telemetry::rejected();
     tracing::error!(message_id, reason, "rejected a message");
     Ok(Taken::Rejected(reason))
 }
@@ -55,6 +57,9 @@ pub async fn again(app: &Arc<App>, body: &[u8]) -> Result<std::result::Result<()
 pub async fn accept(app: &Arc<App>, received: &Received) -> Result<Accepted> {
     let now = app.now();
     let lease_until = now.plus(app.settings.lease);
+    let operation = telemetry::process(&received.event);
+    let below = operation.trace().map(|trace| received.traced(trace));
+    let received = below.as_ref().unwrap_or(received);
     let deliveries = app.deliveries_for(received).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let event = (received.event.order_id, received.event.sequence);
     let accepted = app.store.receive(Receipt { event, deliveries: deliveries.clone(), at: now, lease_until }).await?;
@@ -62,7 +67,8 @@ pub async fn accept(app: &Arc<App>, received: &Received) -> Result<Accepted> {
         for new in deliveries.into_iter().filter(|delivery| inserted.contains(&delivery.id)) {
             let NewDelivery { id, channel, recipient, endpoint } = new;
             let (received, extended_by) = (received.clone(), Duration::ZERO);
-            let delivery = Delivery { id, channel, recipient, endpoint, attempt: 1, doubt: None, extended_by, received };
+            let delivery =
+                Delivery { id, channel, recipient, endpoint, attempt: 1, is_taken_over: false, doubt: None, extended_by, received };
             deliver::start(app, delivery, lease_until);
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     bus::{Bus, BusError, Message},
     domain::{circuit::Permit, event::Event, retry},
     store::{EventKey, Leased, Result},
-    telemetry,
+    telemetry::{self, Operation},
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{sync::Arc, time::Duration};
@@ -63,7 +63,7 @@ async fn from_memory(app: &App, mut outgoing: mpsc::Receiver<Event>, stop: &Canc
 fn still_leased(app: &App, events: &mut Vec<Event>) -> Vec<Leased> {
     let now = app.now();
     let leased = events.drain(..).filter(|event| event.occurred_at.plus(app.settings.lease) > now);
-    leased.map(|event| Leased { event, attempt: 1 }).collect()
+    leased.map(|event| Leased { event, attempt: 1, is_taken_over: false }).collect()
 }
 
 /// Publishes what did not come through memory, whenever the bell rings, until the token is cancelled.
@@ -128,7 +128,11 @@ pub async fn drain(app: &App, bus: &dyn Bus, stop: &CancellationToken) -> Result
     }
 }
 
-async fn publish(app: &App, bus: &dyn Bus, leased: Vec<Leased>) -> Result<usize> {
+async fn publish(app: &App, bus: &dyn Bus, mut leased: Vec<Leased>) -> Result<usize> {
+    let operations: Vec<Operation> = leased.iter().map(|leased| telemetry::publish(&leased.event)).collect();
+    for (leased, operation) in leased.iter_mut().zip(&operations) {
+        leased.event.trace = operation.trace().or(leased.event.trace);
+    }
     let messages: Vec<Message> = leased.iter().filter_map(|leased| Message::of(&leased.event).ok()).collect();
     if messages.len() < leased.len() {
         // Not reached by events written here; their leases run out and the sweep meets them again.
@@ -138,11 +142,16 @@ async fn publish(app: &App, bus: &dyn Bus, leased: Vec<Leased>) -> Result<usize>
     if leased.is_empty() {
         return Ok(0);
     }
+    telemetry::batch(leased.len());
+    telemetry::taken_over("event", leased.iter().filter(|leased| leased.is_taken_over).count());
     let outcomes = bus.publish(messages).await;
+    for (operation, outcome) in operations.into_iter().zip(&outcomes) {
+        operation.published(outcome.as_ref().map(drop).map_err(BusError::reason));
+    }
     let away = outcomes.iter().filter(|outcome| matches!(outcome, Err(BusError::Transient(_)))).count();
     tell(app, away * 2 > leased.len());
     let mut done: Vec<EventKey> = Vec::with_capacity(leased.len());
-    for (Leased { event, attempt }, outcome) in leased.iter().zip(outcomes) {
+    for (Leased { event, attempt, .. }, outcome) in leased.iter().zip(outcomes) {
         let key = (event.order_id, event.sequence);
         let (reason, next) = match outcome {
             Ok(()) => {

@@ -5,6 +5,7 @@ use crate::{
     app::App,
     domain::timestamp::Timestamp,
     store::{Accepted, Expired, Expiry, Result},
+    telemetry,
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -63,7 +64,9 @@ pub async fn once(app: &Arc<App>) -> Result<Report> {
     report.attempted = retry_deliveries(app).await?;
     let now = app.now();
     report.expired = app.store.expire(Expiry { now, events_before: now.minus(app.settings.retention), limit: BATCH * 10 }).await?;
-    report.next_due = app.store.next_due().await?;
+    let waiting = app.store.next_due().await?;
+    telemetry::swept(app.now(), &waiting);
+    report.next_due = waiting.next_due();
     if report.found_nothing() {
         tracing::debug!("swept: nothing was left");
     } else {
@@ -100,6 +103,7 @@ async fn retry_deliveries(app: &Arc<App>) -> Result<usize> {
             break;
         }
         attempted += claimed.len();
+        telemetry::taken_over("delivery", claimed.iter().filter(|delivery| delivery.is_taken_over).count());
         let lease_until = now.plus(app.settings.lease);
         let mut attempts = tokio::task::JoinSet::new();
         for delivery in claimed {

@@ -58,7 +58,7 @@ pub async fn a_delivery_whose_lease_ran_out_has_an_unknown_attempt_and_a_late_su
     let store = &service.app.store;
     assert_eq!(store.claim_deliveries(10, at(29), LEASE).await.unwrap().len(), 0);
     let claimed = store.claim_deliveries(10, at(30), LEASE).await.unwrap();
-    assert_eq!((claimed.len(), claimed[0].id, claimed[0].attempt), (1, ids[0], 2));
+    assert_eq!((claimed.len(), claimed[0].id, claimed[0].attempt, claimed[0].is_taken_over), (1, ids[0], 2, true));
     let kinds = || async { service.timeline(&order.to_string()).await };
     assert_eq!(kinds().await.last().unwrap(), "delivery.unknown");
 
@@ -69,7 +69,7 @@ pub async fn a_delivery_whose_lease_ran_out_has_an_unknown_attempt_and_a_late_su
     assert_eq!(store.claim_deliveries(10, at(60), LEASE).await.unwrap().len(), 1);
     store.record_attempt(record(1, Outcome::Succeeded { provider_id: Some("p".into()) })).await.unwrap();
     assert_eq!(store.claim_deliveries(10, at(1000), LEASE).await.unwrap().len(), 0);
-    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(store.next_due().await.unwrap().next_due(), None);
 }
 
 pub async fn many_that_claim_at_once_get_each_delivery_once(backend: Backend) {
@@ -100,10 +100,11 @@ pub async fn a_retry_is_due_when_it_was_said_to_be(backend: Backend) {
     let store = &service.app.store;
     let outcome = Outcome::Retrying { reason: "busy".into(), next_attempt_at: at(50) };
     store.record_attempt(AttemptRecord { delivery: ids[0], attempt: 1, at: at(1), outcome }).await.unwrap();
-    assert_eq!(store.next_due().await.unwrap(), Some(at(50)));
+    let waiting = store.next_due().await.unwrap();
+    assert_eq!((waiting.delivery_due, waiting.next_due()), (Some(at(50)), Some(at(50))));
     assert_eq!(store.claim_deliveries(10, at(49), LEASE).await.unwrap().len(), 0);
     let claimed = store.claim_deliveries(10, at(50), LEASE).await.unwrap();
-    assert_eq!((claimed[0].attempt, claimed[0].recipient.as_str()), (2, "test1"));
+    assert_eq!((claimed[0].attempt, claimed[0].recipient.as_str(), claimed[0].is_taken_over), (2, "test1", false));
     let kinds = service.timeline(&order.to_string()).await;
     assert_eq!(kinds.last().unwrap(), "delivery.retrying", "no attempt is unknown: {kinds:?}");
 }

@@ -8,7 +8,7 @@ use ::orders::{
         event::EventKind,
         id::{DeliveryId, OrderId},
     },
-    store::{Accepted, Addition, Receipt, Update},
+    store::{Accepted, Addition, Receipt, Update, Waiting},
 };
 use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
@@ -18,17 +18,20 @@ pub async fn an_event_is_leased_to_one_and_free_again_when_the_lease_ends(backen
     let store = &service.app.store;
     store.add_order(addition(&service), at(0)).await.unwrap();
     let first = store.claim_events(10, at(0), LEASE).await.unwrap();
-    assert_eq!((first.len(), first[0].attempt), (1, 1));
+    assert_eq!((first.len(), first[0].attempt, first[0].is_taken_over), (1, 1, false));
     assert_eq!(store.claim_events(10, at(29), LEASE).await.unwrap().len(), 0);
-    assert_eq!(store.next_due().await.unwrap(), Some(at(30)));
+    assert_eq!(store.next_due().await.unwrap().next_due(), Some(at(30)));
     let second = store.claim_events(10, at(30), LEASE).await.unwrap();
-    assert_eq!((second.len(), second[0].attempt), (1, 2));
+    assert_eq!((second.len(), second[0].attempt, second[0].is_taken_over), (1, 2, true));
     let key = (second[0].event.order_id, second[0].event.sequence);
     store.postpone_event(key, "away".into(), at(40)).await.unwrap();
-    assert_eq!(store.next_due().await.unwrap(), Some(at(40)));
+    let oldest_unpublished = Some(second[0].event.occurred_at);
+    assert_eq!(store.next_due().await.unwrap(), Waiting { event_due: Some(at(40)), oldest_unpublished, ..Waiting::default() });
+    let third = store.claim_events(10, at(40), LEASE).await.unwrap();
+    assert_eq!((third.len(), third[0].attempt, third[0].is_taken_over), (1, 3, false), "it was given back");
     store.mark_published(vec![key], at(41)).await.unwrap();
     assert_eq!(store.claim_events(10, at(100), LEASE).await.unwrap().len(), 0);
-    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(store.next_due().await.unwrap(), Waiting::default());
 }
 
 pub async fn of_each_order_only_the_first_unpublished_event_is_leased(backend: Backend) {
@@ -104,7 +107,7 @@ pub async fn an_event_that_is_committed_with_a_lease_is_its_committers_until_tha
     let store = &service.app.store;
     store.add_order(Addition { lease_until: Some(at(30)), ..addition(&service) }, at(0)).await.unwrap();
     assert_eq!(store.claim_events(10, at(29), LEASE).await.unwrap().len(), 0);
-    assert_eq!(store.next_due().await.unwrap(), Some(at(30)));
+    assert_eq!(store.next_due().await.unwrap().next_due(), Some(at(30)));
     let taken_over = store.claim_events(10, at(30), LEASE).await.unwrap();
-    assert_eq!((taken_over.len(), taken_over[0].attempt), (1, 2));
+    assert_eq!((taken_over.len(), taken_over[0].attempt, taken_over[0].is_taken_over), (1, 2, true));
 }

@@ -5,6 +5,7 @@ pub mod bus;
 pub mod channel;
 pub mod client;
 pub mod clock;
+pub mod collector;
 pub mod functions_host;
 pub mod https;
 pub mod log;

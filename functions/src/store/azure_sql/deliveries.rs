@@ -132,7 +132,8 @@ const CLAIM: &str = "
     SET NOCOUNT ON; SET XACT_ABORT ON;
     IF @@TRANCOUNT > 0 ROLLBACK;
     DECLARE @claimed TABLE (
-        id uniqueidentifier NOT NULL, begun int NOT NULL, lost bigint NULL, due bigint NOT NULL, doubt int NULL);
+        id uniqueidentifier NOT NULL, begun int NOT NULL, lost bigint NULL, due bigint NOT NULL, doubt int NULL,
+        was_leased bit NOT NULL);
     BEGIN TRANSACTION;
     UPDATE delivery
     SET paused_at = COALESCE(delivery.paused_at, @P3), next_attempt_at = circuit.open_until
@@ -152,8 +153,8 @@ const CLAIM: &str = "
         extended_by = delivery.extended_by + CASE WHEN delivery.paused_at < @P3 THEN @P3 - delivery.paused_at ELSE 0 END
     OUTPUT inserted.id, deleted.attempts,
            CASE WHEN deleted.endpoint IS NULL OR deleted.begun_at IS NOT NULL THEN deleted.lease_until END,
-           deleted.next_attempt_at, inserted.doubt
-    INTO @claimed (id, begun, lost, due, doubt)
+           deleted.next_attempt_at, inserted.doubt, CASE WHEN deleted.lease_until IS NULL THEN 0 ELSE 1 END
+    INTO @claimed (id, begun, lost, due, doubt, was_leased)
     FROM dbo.deliveries AS delivery WITH (READCOMMITTEDLOCK, READPAST, UPDLOCK, ROWLOCK)
     WHERE delivery.seq IN (
         SELECT TOP (@P4) waiting.seq
@@ -169,7 +170,7 @@ const CLAIM: &str = "
     COMMIT;
     SELECT event.order_id, event.sequence, event.id, event.kind, event.occurred_at, event.traceparent, event.data,
            delivery.id, delivery.channel, delivery.recipient, claimed.begun, delivery.endpoint, claimed.doubt,
-           delivery.provider_ref, delivery.extended_by
+           delivery.provider_ref, delivery.extended_by, claimed.was_leased
     FROM @claimed AS claimed
     JOIN dbo.deliveries AS delivery ON delivery.id = claimed.id
     JOIN dbo.outbox AS event ON event.order_id = delivery.order_id AND event.sequence = delivery.sequence
@@ -186,6 +187,7 @@ pub(super) async fn claim(pool: &Pool, limit: u32, now: Timestamp, lease: Durati
             recipient: text(row, 9)?.to_owned(),
             endpoint: text_or_none(row, 11)?.map(str::to_owned),
             attempt: number(row, 10)? + 1,
+            is_taken_over: row.try_get::<bool, _>(15).map_err(broken)?.unwrap_or_default(),
             doubt: number_or_none(row, 12)?.map(|attempt| Doubt { attempt, provider_ref }),
             extended_by: duration(row, 14)?,
             received: outbox::event(row)?.with_order().map_err(broken)?,

@@ -22,8 +22,8 @@ pub use connect::{Login, Server, User};
 pub use connection_string::{Authentication, ConnectionString, Encryption, Identity, Malformed, Tls};
 
 use super::{
-    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Ledger, Receipt, Registers, Rejected, RejectedMessage,
-    Result, Store, Update,
+    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Ledger, Load, Receipt, Registers, Rejected,
+    RejectedMessage, Result, Store, Update, Waiting,
     ledger::{Begin, Begun, Decision, Ending, Entry, Outage, Step, WaitingEvent, Wanted},
 };
 use crate::domain::{
@@ -142,12 +142,16 @@ impl Store for AzureSqlStore {
         deliveries::forget_rejected(&self.pool, &ids).await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
+    async fn next_due(&self) -> Result<Waiting> {
         upkeep::next_due(&self.pool).await
     }
 
     async fn expire(&self, expiry: Expiry) -> Result<Expired> {
         upkeep::expire(&self.pool, expiry).await
+    }
+
+    fn load(&self) -> Load {
+        Load { waiting: self.pool.waiting() as u64, ..Load::default() }
     }
 }
 

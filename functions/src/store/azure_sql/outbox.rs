@@ -2,7 +2,7 @@
 
 use super::{
     super::{EventKey, Leased, Result},
-    connect::{int, moment, number, text, text_or_none, uuid},
+    connect::{int, moment, moment_or_none, number, text, text_or_none, uuid},
     fault::{Fault, broken},
     pool::Pool,
 };
@@ -22,9 +22,10 @@ const CLAIM: &str = "
     SET NOCOUNT ON;
     IF @@TRANCOUNT > 0 ROLLBACK;
     UPDATE event
-    SET attempts = event.attempts + 1, lease_until = @P2, next_attempt_at = @P2
+    SET attempts = event.attempts + 1, lease_until = @P2, next_attempt_at = @P2,
+        last_error = CASE WHEN event.lease_until IS NULL THEN event.last_error ELSE N'its lease ended before it was published' END
     OUTPUT inserted.order_id, inserted.sequence, inserted.id, inserted.kind, inserted.occurred_at, inserted.traceparent,
-           inserted.data, inserted.attempts, deleted.next_attempt_at
+           inserted.data, inserted.attempts, deleted.next_attempt_at, deleted.lease_until
     FROM dbo.outbox AS event WITH (READCOMMITTEDLOCK, READPAST, UPDLOCK, ROWLOCK)
     WHERE event.seq IN (
         SELECT TOP (@P4) due.seq
@@ -41,7 +42,10 @@ const CLAIM: &str = "
 
 pub(super) async fn claim(pool: &Pool, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Leased>> {
     let results = pool.write(CLAIM, &[&now.plus(lease).millis(), &now.millis(), &int(limit)]).await?;
-    let leased = results.iter().flatten().map(|row| Ok((moment(row, 8)?, Leased { event: event(row)?, attempt: number(row, 7)? })));
+    let leased = results.iter().flatten().map(|row| {
+        let is_taken_over = moment_or_none(row, 9)?.is_some();
+        Ok((moment(row, 8)?, Leased { event: event(row)?, attempt: number(row, 7)?, is_taken_over }))
+    });
     let mut leased = leased.collect::<std::result::Result<Vec<_>, Fault>>()?;
     leased.sort_by_key(|(due, _)| *due);
     Ok(leased.into_iter().map(|(_, leased)| leased).collect())

@@ -115,6 +115,11 @@ impl Pool {
         }
     }
 
+    /// How many wait for a connection.
+    pub(super) fn waiting(&self) -> usize {
+        self.connections.status().waiting
+    }
+
     async fn attempt(&self, sql: &str, parameters: &[&dyn ToSql], sent: &mut bool) -> Tried<Results> {
         let mut lease = self.lease().await?;
         *sent = true;

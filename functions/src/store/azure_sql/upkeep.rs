@@ -1,25 +1,31 @@
 //! When something is due, and what may go.
 
 use super::{
-    super::{Expired, Expiry, Result},
+    super::{Expired, Expiry, Result, Waiting},
     connect::{int, moment_or_none, number},
     fault::broken,
     pool::Pool,
 };
-use crate::domain::timestamp::Timestamp;
 
-pub(super) async fn next_due(pool: &Pool) -> Result<Option<Timestamp>> {
+pub(super) async fn next_due(pool: &Pool) -> Result<Waiting> {
     let results = pool
         .read(
-            "SELECT MIN(due) FROM (
-                 SELECT MIN(next_attempt_at) AS due FROM dbo.outbox WHERE published_at IS NULL
-                 UNION ALL
-                 SELECT MIN(next_attempt_at) FROM dbo.deliveries WHERE state = N'pending') AS waiting",
+            "SELECT (SELECT MIN(next_attempt_at) FROM dbo.outbox WHERE published_at IS NULL) AS event_due,
+                    (SELECT MIN(next_attempt_at) FROM dbo.deliveries WHERE state = N'pending') AS delivery_due,
+                    (SELECT MIN(occurred_at) FROM (
+                         SELECT TOP (100) occurred_at FROM dbo.outbox WHERE published_at IS NULL ORDER BY next_attempt_at) AS first_due)
+                        AS oldest_unpublished,
+                    (SELECT COUNT(*) FROM dbo.circuits) AS endpoints_down",
             &[],
         )
         .await?;
-    let row = results.iter().flatten().next().ok_or_else(|| broken("a minimum is one row"))?;
-    Ok(moment_or_none(row, 0)?)
+    let row = results.iter().flatten().next().ok_or_else(|| broken("minimums are one row"))?;
+    Ok(Waiting {
+        event_due: moment_or_none(row, 0)?,
+        delivery_due: moment_or_none(row, 1)?,
+        oldest_unpublished: moment_or_none(row, 2)?,
+        endpoints_down: number(row, 3)?,
+    })
 }
 
 /// Deliveries and their attempts go with their event.

@@ -144,9 +144,9 @@ pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Ti
         let id = DeliveryId(uuid(row, 7)?);
         let begun = number(row, 10)?;
         let endpoint = text_or_none(row, 12)?.map(str::to_owned);
+        let leased_until = moment_or_none(row, 11)?;
         // With an endpoint, an attempt whose beginning is not written was never sent.
-        let lost =
-            moment_or_none(row, 11)?.filter(|_| endpoint.is_none() || row.try_get::<Option<i64>, _>(13).is_ok_and(|at| at.is_some()));
+        let lost = leased_until.filter(|_| endpoint.is_none() || row.try_get::<Option<i64>, _>(13).is_ok_and(|at| at.is_some()));
         if let Some(lost) = lost {
             mark_unknown(connection, id, begun, lost).await?;
         }
@@ -173,6 +173,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Ti
             recipient: text(row, 9)?.to_owned(),
             endpoint,
             attempt: begun + 1,
+            is_taken_over: leased_until.is_some(),
             doubt: doubt.map(|attempt| Doubt { attempt, provider_ref: provider_ref.map(str::to_owned) }),
             extended_by,
             received,

@@ -19,8 +19,8 @@ mod upkeep;
 mod writer;
 
 use super::{
-    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Ledger, Receipt, Registers, Rejected, RejectedMessage,
-    Result, Store, Update,
+    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Ledger, Load, Receipt, Registers, Rejected,
+    RejectedMessage, Result, Store, Update, Waiting,
     ledger::{Begin, Begun, Decision, Ending, Entry, Outage, Step, WaitingEvent, Wanted},
 };
 use crate::domain::{
@@ -129,12 +129,16 @@ impl Store for SqliteStore {
         self.writer.run(ids, |connection, ids| Box::pin(deliveries::forget_rejected(connection, ids))).await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
+    async fn next_due(&self) -> Result<Waiting> {
         upkeep::next_due(&mut *self.readers.get().await?).await
     }
 
     async fn expire(&self, expiry: Expiry) -> Result<Expired> {
         self.writer.run((), move |connection, ()| Box::pin(upkeep::expire(connection, expiry))).await
+    }
+
+    fn load(&self) -> Load {
+        self.writer.load()
     }
 }
 

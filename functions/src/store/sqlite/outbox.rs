@@ -70,10 +70,14 @@ pub(super) async fn add(connection: &mut SqliteConnection, event: &Event, lease_
     orders::insert(connection, INSERT, arguments).await
 }
 
+/// What an event's row says from the moment it is claimed again after a lease of which nothing was heard.
+const LEASE_ENDED: &str = "its lease ended before it was published";
+
 pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Leased>> {
     let rows = sqlx::query(
         "UPDATE outbox
-         SET attempts = attempts + 1, lease_until = ?1, next_attempt_at = ?1
+         SET attempts = attempts + 1, lease_until = ?1, next_attempt_at = ?1,
+             last_error = CASE WHEN lease_until IS NULL THEN last_error ELSE ?4 END
          WHERE (order_id, sequence) IN (
              SELECT order_id, sequence
              FROM outbox AS due
@@ -87,15 +91,16 @@ pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Ti
                      AND earlier.published_at IS NULL)
              ORDER BY next_attempt_at
              LIMIT ?3)
-         RETURNING order_id, sequence, id, kind, occurred_at, traceparent, data, attempts",
+         RETURNING order_id, sequence, id, kind, occurred_at, traceparent, data, attempts, last_error IS ?4",
     )
     .bind(now.plus(lease).millis())
     .bind(now.millis())
     .bind(limit)
+    .bind(LEASE_ENDED)
     .fetch_all(connection)
     .await
     .map_err(|error| fault(&error))?;
-    rows.iter().map(|row| Ok(Leased { event: event(row)?, attempt: number(row, 7)? })).collect()
+    rows.iter().map(|row| Ok(Leased { event: event(row)?, attempt: number(row, 7)?, is_taken_over: number(row, 8)? == 1 })).collect()
 }
 
 /// A row of `order_id, sequence, id, kind, occurred_at, traceparent, data`.

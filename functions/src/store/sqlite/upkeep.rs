@@ -1,23 +1,29 @@
 //! When something is due, and what may go.
 
 use super::{
-    super::{Expired, Expiry, Result},
-    connect::{fault, moment_or_none},
+    super::{Expired, Expiry, Result, Waiting},
+    connect::{fault, moment_or_none, number},
 };
-use crate::domain::{id::OrderId, timestamp::Timestamp};
+use crate::domain::id::OrderId;
 use sqlx::SqliteConnection;
 
-pub(super) async fn next_due(connection: &mut SqliteConnection) -> Result<Option<Timestamp>> {
+pub(super) async fn next_due(connection: &mut SqliteConnection) -> Result<Waiting> {
     let row = sqlx::query(
-        "SELECT min(due) FROM (
-             SELECT min(next_attempt_at) AS due FROM outbox WHERE published_at IS NULL
-             UNION ALL
-             SELECT min(next_attempt_at) FROM deliveries WHERE state = 'pending')",
+        "SELECT (SELECT min(next_attempt_at) FROM outbox WHERE published_at IS NULL),
+                (SELECT min(next_attempt_at) FROM deliveries WHERE state = 'pending'),
+                (SELECT min(occurred_at) FROM (
+                     SELECT occurred_at FROM outbox WHERE published_at IS NULL ORDER BY next_attempt_at LIMIT 100)),
+                (SELECT count(*) FROM circuits)",
     )
     .fetch_one(connection)
     .await
     .map_err(|error| fault(&error))?;
-    moment_or_none(&row, 0)
+    Ok(Waiting {
+        event_due: moment_or_none(&row, 0)?,
+        delivery_due: moment_or_none(&row, 1)?,
+        oldest_unpublished: moment_or_none(&row, 2)?,
+        endpoints_down: number(&row, 3)?,
+    })
 }
 
 /// An order is never older than its events, so old events are found by the age of their orders' ids.

@@ -4,7 +4,7 @@
 //! when that is refused, the whole batch is rolled back and taken again one by one, so that only the culprit fails.
 
 use super::{
-    super::{Accepted, Added, Addition, AttemptRecord, Receipt, Result, StoreError},
+    super::{Accepted, Added, Addition, AttemptRecord, Load, Receipt, Result, StoreError},
     bulk::Batch,
     connect::{self, fault},
     job::{Closure, Job, Task},
@@ -16,6 +16,10 @@ use sqlx::SqliteConnection;
 use std::{
     panic::AssertUnwindSafe,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -30,13 +34,30 @@ const DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Writer {
     jobs: mpsc::Sender<Job>,
+    counts: Arc<Counts>,
+}
+
+/// What was done since the process started.
+#[derive(Debug, Default)]
+struct Counts {
+    writes: AtomicU64,
+    transactions: AtomicU64,
 }
 
 impl Writer {
     pub(super) fn start(path: &Path) -> Self {
         let (jobs, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(work(path.to_owned(), waiting));
-        Self { jobs }
+        let counts = Arc::<Counts>::default();
+        tokio::spawn(work(path.to_owned(), waiting, Arc::clone(&counts)));
+        Self { jobs, counts }
+    }
+
+    pub(super) fn load(&self) -> Load {
+        Load {
+            waiting: (self.jobs.max_capacity() - self.jobs.capacity()) as u64,
+            writes: self.counts.writes.load(Ordering::Relaxed),
+            transactions: self.counts.transactions.load(Ordering::Relaxed),
+        }
     }
 
     pub(super) async fn add_order(&self, addition: Addition, now: Timestamp) -> Result<Added> {
@@ -76,17 +97,19 @@ impl Writer {
 }
 
 /// Goes on whatever happens: a panic fails those who wait at that moment, and not all who come after them.
-async fn work(path: PathBuf, mut waiting: mpsc::Receiver<Job>) {
-    while AssertUnwindSafe(serve(&path, &mut waiting)).catch_unwind().await.is_err() {
+async fn work(path: PathBuf, mut waiting: mpsc::Receiver<Job>, counts: Arc<Counts>) {
+    while AssertUnwindSafe(serve(&path, &mut waiting, &counts)).catch_unwind().await.is_err() {
         tracing::error!("the writer panicked and goes on with a fresh connection");
     }
 }
 
-async fn serve(path: &Path, waiting: &mut mpsc::Receiver<Job>) {
+async fn serve(path: &Path, waiting: &mut mpsc::Receiver<Job>, counts: &Counts) {
     let mut connection = None;
     let mut jobs = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut jobs, BATCH).await > 0 {
         jobs.retain(|job| !job.is_orphaned());
+        counts.writes.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+        counts.transactions.fetch_add(1, Ordering::Relaxed);
         let committed = match ready(path, &mut connection).await {
             Ok(open) => commit(open, &mut jobs).await,
             Err(error) => Err(error),

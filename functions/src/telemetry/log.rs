@@ -26,13 +26,18 @@ pub enum Form {
     Aside,
 }
 
+const SILENCED: [&str; 3] = [
+    // There tiberius logs each row, with customers' names in it, and as an error what is tried again and goes well.
+    "tiberius::tds::stream::token=off",
+    // That a collector is away is told once, by us.
+    "opentelemetry_sdk=off",
+    "opentelemetry-otlp=off",
+];
+
 /// Sets up the log of this process, once. `filter` is in the form of `RUST_LOG`.
 pub fn start(form: Form, filter: &str) {
-    // There tiberius logs each row, with customers' names in it, and as an error what is tried again and goes well.
-    let filter = match "tiberius::tds::stream::token=off".parse() {
-        Ok(directive) => EnvFilter::new(filter).add_directive(directive),
-        Err(_) => EnvFilter::new(filter),
-    };
+    let silenced = SILENCED.iter().filter_map(|target| target.parse().ok());
+    let filter = silenced.fold(EnvFilter::new(filter), EnvFilter::add_directive);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stdout);
     match form {
         Form::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
