@@ -17,6 +17,7 @@ pub mod order;
 pub mod page;
 pub mod retry;
 pub mod rotating;
+pub mod settle;
 pub mod status;
 pub mod suppression;
 pub mod timeline;

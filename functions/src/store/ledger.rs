@@ -2,9 +2,9 @@
 
 use super::{AttemptRecord, Result};
 use crate::domain::{
-    attempt::{Found, Verdict},
     event::{EventKind, Received},
     id::{DeliveryId, OrderId},
+    settle::{Found, Verdict},
     timestamp::Timestamp,
 };
 use serde::Serialize;

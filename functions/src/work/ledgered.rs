@@ -6,8 +6,9 @@ use crate::{
     app::App,
     channels::{Channel, Journal},
     domain::{
-        attempt::{Asked, Attempt, Doubt, Found, NOT_REPEATED, Outcome, Policy, Rules, Settlement, Verdict, Way},
+        attempt::{Asked, Attempt, Doubt, Outcome, Policy},
         delivery::Delivery,
+        settle::{Found, NOT_REPEATED, Rules, Settlement, Verdict, Way},
         timestamp::Timestamp,
     },
     store::{

@@ -8,10 +8,11 @@ use crate::support::{
 };
 use orders::{
     domain::{
-        attempt::{Outcome, Verdict},
+        attempt::Outcome,
         delivery::NewDelivery,
         id::{DeliveryId, EventId, OrderId},
         page::Query,
+        settle::Verdict,
         suppression::Suppression,
         webhook::Endpoint,
     },

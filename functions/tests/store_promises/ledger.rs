@@ -4,10 +4,11 @@ use super::{LEASE, addition, at};
 use crate::support::{Service, backend::Backend};
 use ::orders::{
     domain::{
-        attempt::{Doubt, Found, Outcome, Verdict},
+        attempt::{Doubt, Outcome},
         delivery::NewDelivery,
         id::{DeliveryId, OrderId},
         retry,
+        settle::{Found, Verdict},
         timestamp::Timestamp,
     },
     store::{

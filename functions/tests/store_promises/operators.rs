@@ -4,9 +4,10 @@ use super::{LEASE, at, ledger};
 use crate::support::backend::Backend;
 use ::orders::{
     domain::{
-        attempt::{Outcome, Verdict},
+        attempt::Outcome,
         event::EventKind,
         id::{DeliveryId, OrderId},
+        settle::Verdict,
         status::Status,
     },
     store::{

@@ -11,9 +11,10 @@ use super::{
     pool::Pool,
 };
 use crate::domain::{
-    attempt::{Found, Outcome, Verdict},
+    attempt::Outcome,
     id::DeliveryId,
     retry,
+    settle::{Found, Verdict},
     timestamp::Timestamp,
 };
 

@@ -9,9 +9,10 @@ use super::{
     deliveries,
 };
 use crate::domain::{
-    attempt::{Found, Outcome, Verdict},
+    attempt::Outcome,
     id::DeliveryId,
     retry,
+    settle::{Found, Verdict},
 };
 use sqlx::SqliteConnection;
 
