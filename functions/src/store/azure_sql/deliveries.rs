@@ -135,15 +135,16 @@ const CLAIM: &str = "
         id uniqueidentifier NOT NULL, begun int NOT NULL, lost bigint NULL, due bigint NOT NULL, doubt int NULL,
         was_leased bit NOT NULL);
     BEGIN TRANSACTION;
-    UPDATE delivery
-    SET paused_at = COALESCE(delivery.paused_at, @P3), next_attempt_at = circuit.open_until
-    FROM dbo.circuits AS circuit
-    JOIN dbo.deliveries AS delivery WITH (READCOMMITTEDLOCK, READPAST, UPDLOCK, ROWLOCK) ON delivery.endpoint = circuit.endpoint
-    WHERE circuit.open_until > @P3
-      AND circuit.opened_at > @P5
-      AND delivery.state = N'pending'
-      AND delivery.next_attempt_at <= @P3
-      AND delivery.lease_until IS NULL;
+    IF EXISTS (SELECT 1 FROM dbo.circuits WHERE open_until > @P3)
+        UPDATE delivery
+        SET paused_at = COALESCE(delivery.paused_at, @P3), next_attempt_at = circuit.open_until
+        FROM dbo.circuits AS circuit
+        JOIN dbo.deliveries AS delivery WITH (READCOMMITTEDLOCK, READPAST, UPDLOCK, ROWLOCK) ON delivery.endpoint = circuit.endpoint
+        WHERE circuit.open_until > @P3
+          AND circuit.opened_at > @P5
+          AND delivery.state = N'pending'
+          AND delivery.next_attempt_at <= @P3
+          AND delivery.lease_until IS NULL;
     UPDATE delivery
     SET attempts = delivery.attempts + 1, lease_until = @P2, next_attempt_at = @P2, begun_at = NULL, paused_at = NULL,
         doubt = COALESCE(

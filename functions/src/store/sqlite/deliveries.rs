@@ -190,6 +190,15 @@ fn millis(row: &SqliteRow, column: usize) -> Result<Duration> {
 /// Whatever is due at an endpoint that is down waits for its next probe, without being claimed. After a long outage it
 /// is claimed, so that it can be given up.
 async fn pause(connection: &mut SqliteConnection, now: Timestamp) -> Result<()> {
+    let down = sqlx::query("SELECT 1 FROM circuits WHERE open_until > ? LIMIT 1")
+        .bind(now.millis())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|error| fault(&error))?;
+    if down.is_none() {
+        // Else all that is due would be gone through for nothing.
+        return Ok(());
+    }
     sqlx::query(
         "UPDATE deliveries
          SET paused_at = coalesce(deliveries.paused_at, ?1), next_attempt_at = circuits.open_until
