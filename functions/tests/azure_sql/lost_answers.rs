@@ -4,12 +4,19 @@ use super::{addition, now, open};
 use crate::support::{sql_server::TestDatabase, turns::Turns};
 use orders::{
     domain::{
+        attempt::Outcome,
         delivery::NewDelivery,
         id::{DeliveryId, EventId},
         idempotency::{Fingerprint, IdempotencyKey, NewRecord},
         page::Query,
+        settle::{Found, Verdict},
+        suppression::Suppression,
     },
-    store::{Accepted, Added, Addition, Receipt, RejectedMessage, Update, azure_sql::Server},
+    store::{
+        Accepted, Added, Addition, AttemptRecord, EventKey, Receipt, RejectedMessage, Store, Update,
+        azure_sql::Server,
+        ledger::{Begin, Begun, Decision, Ending, Purpose},
+    },
 };
 use std::time::Duration;
 use uuid::Uuid;
@@ -58,7 +65,42 @@ async fn what_was_done_and_not_heard_of_counts_once() {
     store.reject(message).await.unwrap();
     cut();
     store.mark_published(vec![(plain.order.id, 1)], now()).await.unwrap();
+    attempts(store.as_ref(), (plain.order.id, 1), &cut).await;
     assert_eq!(store.claim_events(10, now(), Duration::from_secs(30)).await.unwrap().len(), 2);
     drop(store);
     database.drop().await;
+}
+
+/// An attempt with an endpoint, and what an operator does: each answer is lost, and each thing done once.
+async fn attempts(store: &dyn Store, event: EventKey, cut: &impl Fn()) {
+    let (id, endpoint, soon) = (DeliveryId(Uuid::from_u128(8)), "webhook:erp", now().plus(Duration::from_secs(30)));
+    let new = NewDelivery { id, channel: "webhook".into(), recipient: "erp".into(), endpoint: Some(endpoint.into()) };
+    store.receive(Receipt { event, deliveries: vec![new], at: now(), lease_until: soon }).await.unwrap();
+    let begin = |attempt, at| Begin { delivery: id, attempt, endpoint: endpoint.into(), at, purpose: Purpose::Send };
+    cut();
+    assert_eq!(store.begin(begin(1, now())).await.unwrap(), Begun::Go(Found::Closed));
+    let outcome = Outcome::Retrying { reason: "away".into(), next_attempt_at: soon };
+    let record = AttemptRecord { delivery: id, attempt: 1, at: now(), outcome };
+    let verdict = Some(Verdict::Down { found: Found::Closed, until: soon, reason: "away".into() });
+    cut();
+    store.end(Ending { record, endpoint: endpoint.into(), verdict, paused: true, ends_doubt: false }).await.unwrap();
+    assert_eq!(store.outages().await.unwrap()[0].failures, 1);
+    let claimed = store.claim_deliveries(10, soon, Duration::from_secs(30)).await.unwrap();
+    assert!(claimed.iter().any(|delivery| delivery.id == id && delivery.attempt == 2));
+    cut();
+    let probe = store.begin(begin(2, soon)).await.unwrap();
+    assert_eq!(probe, Begun::Go(Found::Probed { failures: 1, opened_at: now() }), "the probe is ours, and not another's");
+    let outcome = Outcome::Failed { reason: "refused".into() };
+    let record = AttemptRecord { delivery: id, attempt: 2, at: soon, outcome };
+    cut();
+    store.end(Ending { record, endpoint: endpoint.into(), verdict: Some(Verdict::Up), paused: false, ends_doubt: false }).await.unwrap();
+    cut();
+    assert_eq!(store.decide(vec![id], Decision::Reopened, "mended".into(), soon).await.unwrap(), [id]);
+    let steps = store.steps(id).await.unwrap();
+    assert_eq!(steps.iter().map(|step| step.what.as_str()).collect::<Vec<_>>(), ["retrying", "failed", "reopened"]);
+    let suppression = Suppression { channel: "email".into(), address: "a".into(), reason: "bounced".into(), at: now() };
+    cut();
+    assert!(store.add_suppression(suppression).await.unwrap());
+    cut();
+    assert!(store.remove_suppression("email".into(), "a".into()).await.unwrap());
 }

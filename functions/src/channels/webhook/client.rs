@@ -11,13 +11,17 @@ use reqwest::{
     header::{CONTENT_TYPE, USER_AGENT},
     redirect::Policy,
 };
-use std::{error::Error, fmt::Display, path::Path, sync::Arc};
+use std::{error::Error, fmt::Display, path::Path, sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
 use tokio_rustls::rustls::{
     ClientConfig, RootCertStore,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, pem::PemObject},
 };
+
+/// A connection that was idle for longer is not used again: many servers close theirs after 5 seconds, and a message that
+/// meets the end of a connection may have been taken.
+const IDLE: Duration = Duration::from_secs(4);
 
 #[derive(Debug)]
 pub(super) struct Client {
@@ -93,6 +97,7 @@ fn client(settings: &Settings) -> Result<reqwest::Client, String> {
         .retry(reqwest::retry::never())
         .connect_timeout(settings.connect_within)
         .timeout(settings.answer_within)
+        .pool_idle_timeout(IDLE)
         .build()
         .map_err(|error| error.to_string())
 }
