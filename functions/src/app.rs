@@ -1,5 +1,7 @@
 //! What a handler may use, and nothing more.
 
+mod to_its_end;
+
 use crate::{
     bus::{Bus, Subscription},
     channels::{Channel, Channels, Unreadable},
@@ -26,6 +28,7 @@ use std::{
     },
     time::Duration,
 };
+use to_its_end::ToItsEnd;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 
@@ -189,6 +192,11 @@ impl App {
     pub fn bus_outage(&self) -> Option<String> {
         let publishing = self.bus.as_ref().and_then(|bus| bus.outage());
         publishing.or_else(|| self.subscription.get().and_then(|subscription| subscription.outage()))
+    }
+
+    /// Does this to its end, even when whoever awaits it goes away, as a handler does whose client hung up.
+    pub fn to_its_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> ToItsEnd<T> {
+        ToItsEnd::new(&self.background, work)
     }
 
     pub fn start_draining(&self) {

@@ -23,6 +23,7 @@ mod email;
 mod event_schemas;
 mod functions_host;
 mod get_and_list_orders;
+mod hanging_up;
 mod idempotency;
 mod key_vault;
 mod keys;

@@ -26,6 +26,8 @@ const REST: Duration = Duration::from_millis(500);
 pub async fn serve(listener: TcpListener, router: Router, stop: &CancellationToken) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER);
+    // A client that says no more still waits for its answer; and one that has gone altogether looks the same until then.
+    http.half_close(true);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {

@@ -45,15 +45,21 @@ pub async fn handle(
     let outgoing = app.place_in_relay().map(|place| (place, event.clone()));
     let lease_until = outgoing.as_ref().map(|_| now.plus(app.settings.lease));
 
-    match app.store.add_order(Addition { order, event, lease_until, record }, now).await {
-        Ok(Added::Stored) => {
+    let here = Arc::clone(&app);
+    // What the store has taken is handed to the relay, even when the client is gone by then.
+    let placed = app.to_its_end(async move {
+        let added = here.store.add_order(Addition { order, event, lease_until, record }, now).await?;
+        if added == Added::Stored {
             match outgoing {
                 Some((place, event)) => drop(place.send(event)),
-                None => app.relay_bell.notify_one(),
+                None => here.relay_bell.notify_one(),
             }
             tracing::info!(order = %id, total, currency, "order placed");
-            created(id, &document)
         }
+        Ok(added)
+    });
+    match placed.await {
+        Ok(Added::Stored) => created(id, &document),
         Ok(Added::Replayed(earlier)) => replayed(&earlier, fingerprint),
         Err(StoreError::Deadline) if place.is_some_and(|place| !place.is_first) => Err(still_under_way()),
         Err(error) => Err(error.into()),

@@ -13,7 +13,7 @@ use crate::{
         trace::Trace,
     },
     error::Problem,
-    store::Update,
+    store::{StoreError, Update},
 };
 use axum::{
     Extension,
@@ -41,19 +41,27 @@ pub async fn handle(
 }
 
 /// Writes the changed order and its event, unless the order has moved on.
-pub(super) async fn write(app: &App, from: &Stored, changed: Changed, trace: Trace) -> Answer {
+pub(super) async fn write(app: &Arc<App>, from: &Stored, changed: Changed, trace: Trace) -> Answer {
     let event = Event::changed(&changed, app.event_id(), Some(trace));
     let document = event.as_ref().map_or_else(|| changed.order.document(), |event| Arc::clone(&event.data));
     let (id, version, status) = (changed.order.id, changed.order.version, changed.order.status);
     let has_event = event.is_some();
     let update = Update { from: from.version, order: changed.order, document: Arc::clone(&document), event };
-    if !app.store.update_order(update).await? {
+    let here = Arc::clone(app);
+    // The event of a change that the store has made is published, even when the client is gone by then.
+    let changed = app.to_its_end(async move {
+        let is_changed = here.store.update_order(update).await?;
+        if is_changed {
+            if has_event {
+                here.relay_bell.notify_one();
+            }
+            tracing::info!(order = %id, version, %status, "order changed");
+        }
+        Ok::<_, StoreError>(is_changed)
+    });
+    if !changed.await? {
         return Err(IfMatch::lost());
     }
-    if has_event {
-        app.relay_bell.notify_one();
-    }
-    tracing::info!(order = %id, version, %status, "order changed");
     Ok(order_answer(StatusCode::OK, version, &document))
 }
 
