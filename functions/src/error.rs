@@ -139,7 +139,8 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) | StoreError::Refused(_) => {
                 Self::busy("the database cannot be reached; nothing is known to have been done", 5)
             }
-            StoreError::Schema { .. } => Self::busy("the database is not ready for this version yet", 10),
+            StoreError::Unwritable(_) => Self::busy("the database takes no writes at the moment; nothing is known to have been done", 5),
+            StoreError::Schema { .. } | StoreError::Missing(_) => Self::busy("the database is not ready for this version yet", 10),
             StoreError::Broken(_) => return Self::internal(cause),
         };
         Self { cause: Some(cause), ..problem }

@@ -111,6 +111,11 @@ async fn an_instance_whose_schema_is_too_old_is_not_ready_and_says_what_it_wants
     let ready = service.get("/api/health/ready").await;
     assert_eq!((ready.status.as_u16(), ready.problem().as_str()), (503, "not-ready"));
     assert!(ready.text.contains("schema version 0") && ready.text.contains("orders migrate"), "{}", ready.text);
+    let id = "01a20e84-231a-7311-b976-c30bdc517d87";
+    for path in ["/api/orders".to_owned(), format!("/api/orders/{id}"), format!("/api/orders/{id}/timeline")] {
+        let refused = service.get(&path).await;
+        assert_eq!((refused.status.as_u16(), refused.problem().as_str()), (503, "unavailable"), "{path}");
+    }
     service.app.store.migrate(service.app.now()).await.unwrap();
     assert_eq!(service.get("/api/health/ready").await.json(), json!({ "status": "ready" }));
     service.app.start_draining();

@@ -38,6 +38,10 @@ async fn ready(app: &App) -> Answer {
     let mut outages = match app.store.schema().await {
         Ok(_) => vec![],
         Err(error @ StoreError::Schema { .. }) => return Err(unready(&error.to_string())),
+        Err(error @ StoreError::Missing(_)) => {
+            tracing::warn!(%error, "the database is not there");
+            return Err(unready("the database has not been made yet: run `orders migrate`"));
+        }
         Err(error) => {
             tracing::warn!(%error, "the database is away");
             vec![match error {

@@ -59,6 +59,12 @@ pub enum StoreError {
     /// The database cannot be reached or is locked; trying later may help.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// It can be read and not written: the disk is full, the file may only be read, another process keeps it locked.
+    #[error("the database takes no writes: {0}")]
+    Unwritable(String),
+    /// There is no file yet where the folder is there.
+    #[error("there is no database at {0}: run `orders migrate`")]
+    Missing(String),
     /// The database does not let this process in.
     #[error("the database refuses the login: {0}")]
     Refused(String),

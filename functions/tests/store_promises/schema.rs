@@ -3,7 +3,7 @@
 use super::{addition, at};
 use crate::support::{Service, backend::Backend};
 use ::orders::{
-    domain::id::OrderId,
+    domain::{id::OrderId, page::Query},
     store::{self, Added, StoreError},
 };
 use uuid::Uuid;
@@ -27,9 +27,22 @@ pub async fn a_schema_that_is_too_old_is_named_with_what_is_wanted(backend: Back
     let elsewhere = Service::start().await;
     let refused = store.add_order(addition(&elsewhere), at(0)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Schema { found: 0, .. }), "{refused}");
+    let reads = [
+        store.order(OrderId(Uuid::nil())).await.unwrap_err(),
+        store.orders(&query()).await.unwrap_err(),
+        store.timeline(OrderId(Uuid::nil())).await.unwrap_err(),
+    ];
+    for refused in reads {
+        assert!(matches!(refused, StoreError::Schema { found: 0, .. }), "{refused}");
+    }
     // It is asked again each time: once the schema is there, the same store works.
     store.migrate(at(0)).await.unwrap();
     assert_eq!(store.add_order(addition(&elsewhere), at(0)).await.unwrap(), Added::Stored);
     assert_eq!(store.order(OrderId(Uuid::nil())).await.unwrap(), None);
+    assert_eq!(store.orders(&query()).await.unwrap().items.len(), 1);
     assert_eq!(store.schema().await.unwrap(), store::SCHEMA_WANTED);
+}
+
+fn query() -> Query {
+    Query { status: None, customer: None, created_from: None, created_to: None, limit: 1, after: None }
 }

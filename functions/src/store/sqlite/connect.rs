@@ -1,6 +1,9 @@
 //! Connections, the pool of readers, and what SQLite's errors mean to us.
 
-use super::super::{Result, StoreError};
+use super::{
+    super::{Result, StoreError},
+    migrate,
+};
 use crate::domain::{id::OrderId, order::Stored, timestamp::Timestamp};
 use sqlx::{
     ConnectOptions, Row, Sqlite, SqliteConnection, SqlitePool,
@@ -9,6 +12,7 @@ use sqlx::{
 };
 use std::{
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 use uuid::Uuid;
@@ -29,7 +33,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 /// For the one writer. Its cache of statements holds a text for each size of batch.
 pub(super) async fn writer(path: &Path) -> Result<SqliteConnection> {
     let options = options(path).journal_mode(SqliteJournalMode::Wal).statement_cache_capacity(512);
-    options.connect().await.map_err(|error| fault(&error))
+    options.connect().await.map_err(|error| not_opened(path, &error))
 }
 
 /// The same, for the one command that may create the file.
@@ -39,7 +43,9 @@ pub(super) async fn creator(path: &Path) -> Result<SqliteConnection> {
 }
 
 pub(super) async fn reader(path: &Path) -> Result<SqliteConnection> {
-    options(path).read_only(true).connect().await.map_err(|error| fault(&error))
+    let mut connection = options(path).read_only(true).connect().await.map_err(|error| not_opened(path, &error))?;
+    migrate::check(&mut connection).await?;
+    Ok(connection)
 }
 
 /// Connections for what is read seldom; opened when first needed.
@@ -47,6 +53,8 @@ pub(super) async fn reader(path: &Path) -> Result<SqliteConnection> {
 pub(super) struct Readers {
     path: PathBuf,
     pool: SqlitePool,
+    /// Whether the schema was seen to be enough. It only ever rises.
+    is_checked: AtomicBool,
 }
 
 impl Readers {
@@ -56,21 +64,31 @@ impl Readers {
             .acquire_timeout(BUSY)
             .test_before_acquire(false)
             .connect_lazy_with(options(path).read_only(true));
-        Self { path: path.to_owned(), pool }
+        Self { path: path.to_owned(), pool, is_checked: AtomicBool::new(false) }
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
+    /// # Errors
+    /// As long as the schema is too old for what would be read, too.
     pub(super) async fn get(&self) -> Result<PoolConnection<Sqlite>> {
-        self.pool.acquire().await.map_err(|error| fault(&error))
+        let mut connection = self.pool.acquire().await.map_err(|error| not_opened(&self.path, &error))?;
+        if !self.is_checked.load(Ordering::Relaxed) {
+            migrate::check(&mut connection).await?;
+            self.is_checked.store(true, Ordering::Relaxed);
+        }
+        Ok(connection)
     }
 }
 
 /// Primary result codes (sqlite.org/rescode.html), the low byte of the extended ones.
 mod code {
     pub(super) const ERROR: i32 = 1;
+    pub(super) const READONLY: i32 = 8;
+    pub(super) const FULL: i32 = 13;
+    pub(super) const CANTOPEN: i32 = 14;
     pub(super) const CONSTRAINT: i32 = 19;
     pub(super) const MISMATCH: i32 = 20;
     pub(super) const MISUSE: i32 = 21;
@@ -93,6 +111,15 @@ pub(super) fn fault(error: &sqlx::Error) -> StoreError {
             _ => StoreError::Unavailable(error.to_string()),
         },
     }
+}
+
+/// A file that nobody has made yet is told apart from one that cannot be reached, and from a folder that is not mounted.
+fn not_opened(path: &Path, error: &sqlx::Error) -> StoreError {
+    let is_missing = || !path.exists() && path.parent().is_some_and(|folder| folder.as_os_str().is_empty() || folder.is_dir());
+    if primary_code(error) == Some(code::CANTOPEN) && is_missing() {
+        return StoreError::Missing(path.display().to_string());
+    }
+    fault(error)
 }
 
 pub(super) fn broken(error: impl std::fmt::Display) -> StoreError {
