@@ -30,6 +30,7 @@ mod keys;
 mod messaging;
 mod open_api;
 mod order_properties;
+mod preconditions;
 mod refusals;
 mod relay_and_notify;
 mod service_bus;

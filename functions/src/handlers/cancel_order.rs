@@ -2,7 +2,7 @@
 
 use super::{
     Answer, order_answer,
-    request::{IfMatch, JsonText, NoParameters, PathId},
+    request::{JsonText, NoParameters, PathId, preconditions::IfMatch},
     update_order::{refused, write},
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 use super::{
     Answer, order_answer,
-    request::{NoParameters, PathId, is_current},
+    request::{NoParameters, PathId, preconditions::is_current},
 };
 use crate::{app::App, error::Problem};
 use axum::{

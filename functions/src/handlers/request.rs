@@ -1,5 +1,7 @@
 //! Reading requests: bodies, paths, queries and preconditions, each refused with what was wrong and where.
 
+pub mod preconditions;
+
 use crate::{
     domain::{
         fault::{At, Fault, Faults},
@@ -169,56 +171,4 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
             query => Parameters::read(query, &[]).map(|_| Self),
         }
     }
-}
-
-/// The version that a write is made against (RFC 9110 §13.1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IfMatch;
-
-impl IfMatch {
-    /// # Errors
-    /// 428 without `If-Match` (RFC 6585 §3), 412 when none of its tags is the order's; a weak tag never is.
-    pub fn check(headers: &HeaderMap, version: u32) -> Result<(), Problem> {
-        let Some(tags) = tags(headers, header::IF_MATCH) else {
-            return Err(Problem::new(
-                StatusCode::PRECONDITION_REQUIRED,
-                "precondition-required",
-                "Say which version you change",
-                "send the order's ETag as If-Match, so that nobody's change is lost",
-            ));
-        };
-        let current = format!("\"{version}\"");
-        if tags.iter().any(|tag| *tag == "*" || *tag == current) {
-            return Ok(());
-        }
-        Err(Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "stale",
-            "The order has changed meanwhile",
-            "If-Match names another version than the order has; read it again",
-        ))
-    }
-
-    /// The order moved on between our reading and our writing.
-    pub fn lost() -> Problem {
-        Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "stale",
-            "The order has changed meanwhile",
-            "another change came first; read it again",
-        )
-    }
-}
-
-/// Whether the client has this version already (RFC 9110 §13.1.2: weak comparison).
-pub fn is_current(headers: &HeaderMap, version: u32) -> bool {
-    let current = format!("\"{version}\"");
-    tags(headers, header::IF_NONE_MATCH)
-        .is_some_and(|tags| tags.iter().any(|tag| *tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == current))
-}
-
-fn tags(headers: &HeaderMap, name: header::HeaderName) -> Option<Vec<&str>> {
-    headers.contains_key(&name).then(|| {
-        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',').map(str::trim)).collect()
-    })
 }
