@@ -23,6 +23,7 @@ use axum::{
 use std::{any::Any, sync::Arc};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
+use uuid::Uuid;
 
 /// The HTTP functions, alike on every host; for those who have one of the keys, where there are keys.
 pub fn http(app: Arc<App>, keys: Option<Rotating<Keys>>) -> Router {
@@ -30,7 +31,7 @@ pub fn http(app: Arc<App>, keys: Option<Rotating<Keys>>) -> Router {
         Some(keys) => orders().route_layer(middleware::from_fn_with_state(keys, ask_for_key)),
         None => orders(),
     };
-    wrapped(orders.merge(console()).merge(descriptions()).merge(health()).with_state(app))
+    wrapped(orders.merge(console()).merge(descriptions()).merge(health()).with_state(app), Caller::Anybody)
 }
 
 /// The HTTP functions and what the Functions host calls besides: its readiness probe and the other triggers. It has
@@ -40,12 +41,12 @@ pub fn functions_host(app: Arc<App>) -> Router {
         .route("/", get(|| async { StatusCode::OK }))
         .route("/Notify", post(notify::handle))
         .route("/Sweep", post(sweep::handle));
-    wrapped(orders().merge(console()).merge(descriptions()).merge(health()).merge(triggers).with_state(app))
+    wrapped(orders().merge(console()).merge(descriptions()).merge(health()).merge(triggers).with_state(app), Caller::FunctionsHost)
 }
 
 /// What a worker answers: probes alone.
 pub fn worker(app: Arc<App>) -> Router {
-    wrapped(health().with_state(app))
+    wrapped(health().with_state(app), Caller::Anybody)
 }
 
 fn orders() -> Router<Arc<App>> {
@@ -98,7 +99,14 @@ pub fn function_at(method: &Method, path: &str) -> &'static str {
     }
 }
 
-fn wrapped(router: Router) -> Router {
+/// Who calls, and with it who can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Caller {
+    FunctionsHost,
+    Anybody,
+}
+
+fn wrapped(router: Router, caller: Caller) -> Router {
     router
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async {
@@ -106,7 +114,7 @@ fn wrapped(router: Router) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This method does not work here", detail)
         })
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(finish))
+        .layer(middleware::from_fn_with_state(caller, finish))
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
@@ -130,7 +138,7 @@ fn code(uri: &Uri) -> Option<String> {
 }
 
 /// Gives the request its trace; writes the problem details, if any; logs what is worth it.
-async fn finish(mut request: Request, next: Next) -> Response {
+async fn finish(State(caller): State<Caller>, mut request: Request, next: Next) -> Response {
     let sent = trace_sent(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
@@ -139,10 +147,9 @@ async fn finish(mut request: Request, next: Next) -> Response {
     let here = || sent.map_or_else(fresh_trace, |trace| trace.child(fastrand::u64(1..)));
     let trace = watched.as_ref().and_then(telemetry::Request::trace).unwrap_or_else(here);
     request.extensions_mut().insert(trace);
-    // A client may send the header too; the host's own value comes last.
-    let invocation = request.headers().get_all("x-azure-functions-invocationid").iter().next_back().and_then(|value| value.to_str().ok());
+    let invocation = if caller == Caller::FunctionsHost { invocation(request.headers()) } else { None };
     let span = telemetry::span(function, Some(trace), invocation);
-    let response = answer(request, next, method, path, trace).instrument(span).await;
+    let response = answer(request, next, method, trace).instrument(span).await;
     if let Some(watched) = watched {
         let location = response.headers().get(header::LOCATION).and_then(|path| path.to_str().ok());
         watched.answered(response.status().as_u16(), location);
@@ -150,20 +157,29 @@ async fn finish(mut request: Request, next: Next) -> Response {
     response
 }
 
-async fn answer(request: Request, next: Next, method: Method, path: String, trace: Trace) -> Response {
+/// The host's name for its call. A client may send the header too; the host's own value comes last.
+fn invocation(headers: &HeaderMap) -> Option<&str> {
+    let last = headers.get_all("x-azure-functions-invocationid").iter().next_back()?.to_str().ok()?;
+    (last.len() == 36 && Uuid::try_parse(last).is_ok()).then_some(last)
+}
+
+/// Into the log goes the route and not the path, which the client has written.
+async fn answer(request: Request, next: Next, method: Method, trace: Trace) -> Response {
+    let (uri, matched) = (request.uri().clone(), request.extensions().get::<MatchedPath>().cloned());
+    let route = matched.as_ref().map_or("none", MatchedPath::as_str);
     let mut response = next.run(request).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
-        tracing::debug!(%method, path, status = response.status().as_u16(), "answered");
+        tracing::debug!(%method, route, status = response.status().as_u16(), "answered");
         return response;
     };
     let (status, code, cause) = (problem.status.as_u16(), problem.code, problem.cause.as_deref());
     match status {
-        500 => tracing::error!(%method, path, status, code, cause, "failed"),
-        501.. => tracing::warn!(%method, path, status, code, cause, "could not be done"),
-        _ => tracing::debug!(%method, path, status, code, "refused"),
+        500 => tracing::error!(%method, route, status, code, cause, "failed"),
+        501.. => tracing::warn!(%method, route, status, code, cause, "could not be done"),
+        _ => tracing::debug!(%method, route, status, code, "refused"),
     }
     let allow = response.headers_mut().remove(header::ALLOW);
-    let mut finished = problem.finish(&path, trace);
+    let mut finished = problem.finish(uri.path(), trace);
     if let Some(allow) = allow {
         finished.headers_mut().insert(header::ALLOW, allow);
     }

@@ -118,6 +118,36 @@ async fn the_custom_handler_answers_where_the_host_said_and_logs_json_on_stdout(
 }
 
 #[tokio::test]
+async fn a_client_cannot_write_into_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("orders.sqlite").display());
+    let key = "0123456789abcdef0123456789abcdef";
+    let keys = format!("test={key}");
+    let settings =
+        [("ORDERS_DATABASE", database.as_str()), ("RUST_LOG", "debug"), ("ORDERS_LISTEN", "127.0.0.1:0"), ("ORDERS_KEYS", &keys)];
+    let mut api = Process::start(&["api"], &settings);
+    let at = address(&mut api).await;
+    let handler_settings = [("ORDERS_DATABASE", database.as_str()), ("RUST_LOG", "debug"), ("FUNCTIONS_CUSTOMHANDLER_PORT", "0")];
+    let mut handler = Process::start(&[], &handler_settings);
+    let behind_host = address(&mut handler).await;
+    let http = reqwest::Client::new();
+    for (address, invocation) in [(&at, "Marked Name"), (&at, "0e2f4c1e-6b8e-4a8f-9d0b-1f0f6f3a7c55"), (&behind_host, "Marked Name")] {
+        // The database is not there, so that the list is a 503 and worth a line.
+        for path in ["/api/orders", "/api/orders/Marked%20Name", "/Marked%20Name"] {
+            let request = http.get(format!("http://{address}{path}")).header("x-functions-key", key);
+            request.header("X-Azure-Functions-InvocationId", invocation).send().await.unwrap();
+        }
+    }
+    for process in [api, handler] {
+        let log = process.end().await.join("\n");
+        assert!(log.contains("ListOrders") && log.contains("\"route\":\"/api/orders/{id}\""), "{log}");
+        for foreign in ["Marked", "0e2f4c1e"] {
+            assert!(!log.contains(foreign), "the log holds {foreign}: {log}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn api_and_worker_share_one_file_once_it_is_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite:{}", folder.path().join("orders.sqlite").display());
