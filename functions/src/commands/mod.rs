@@ -9,6 +9,7 @@ pub mod dlq;
 pub mod emulator;
 pub mod keys;
 pub mod migrate;
+mod paced;
 pub mod serve;
 pub mod suppressions;
 mod table;
