@@ -137,7 +137,7 @@ impl From<StoreError> for Problem {
             ),
             StoreError::Paused(_) => Self::busy("the database is waking up; nothing is known to have been done", 20),
             StoreError::Unavailable(_) | StoreError::Refused(_) => {
-                Self::busy("the database cannot be reached; nothing is known to have been done", 5)
+                Self::busy("the database cannot be used at the moment; nothing is known to have been done", 5)
             }
             StoreError::Unwritable(_) => Self::busy("the database takes no writes at the moment; nothing is known to have been done", 5),
             StoreError::Schema { .. } | StoreError::Missing(_) => Self::busy("the database is not ready for this version yet", 10),

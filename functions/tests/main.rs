@@ -24,6 +24,7 @@ mod event_schemas;
 mod functions_host;
 mod get_and_list_orders;
 mod hanging_up;
+mod health;
 mod idempotency;
 mod key_vault;
 mod keys;

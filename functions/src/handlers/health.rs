@@ -47,6 +47,7 @@ async fn ready(app: &App) -> Answer {
             vec![match error {
                 StoreError::Refused(_) => "database: it refuses the login",
                 StoreError::Paused(_) => "database: it is paused",
+                StoreError::Unwritable(_) => "database: it takes no writes",
                 _ => "database: it cannot be reached",
             }]
         }

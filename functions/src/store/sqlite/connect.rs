@@ -103,6 +103,7 @@ fn primary_code(error: &sqlx::Error) -> Option<i32> {
 pub(super) fn fault(error: &sqlx::Error) -> StoreError {
     match primary_code(error) {
         Some(code::ERROR | code::CONSTRAINT | code::MISMATCH | code::MISUSE | code::RANGE) => StoreError::Broken(error.to_string()),
+        Some(code::READONLY | code::FULL) => StoreError::Unwritable(error.to_string()),
         Some(_) => StoreError::Unavailable(error.to_string()),
         None => match error {
             sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Encode(_) => {

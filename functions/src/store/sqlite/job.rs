@@ -50,6 +50,16 @@ impl Job {
         }
     }
 
+    /// Whether it leaves a row behind, if it succeeds.
+    pub(super) fn has_rows(&self) -> bool {
+        match self {
+            Self::Add(task) => matches!(task.output, Some(Ok(Added::Stored))),
+            Self::Receive(task) => matches!(task.output, Some(Ok(Accepted::Deliveries(_)))),
+            Self::Record(task) => matches!(task.output, Some(Ok(()))),
+            Self::Other(_) => false,
+        }
+    }
+
     /// Does this one write by itself, inside the caller's transaction.
     pub(super) async fn apply(&mut self, connection: &mut SqliteConnection) -> Result<()> {
         match self {

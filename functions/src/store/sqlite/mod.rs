@@ -6,6 +6,7 @@
 mod bulk;
 mod connect;
 mod deliveries;
+mod health;
 mod job;
 mod ledger;
 mod migrate;
@@ -62,7 +63,8 @@ impl Store for SqliteStore {
     }
 
     async fn schema(&self) -> Result<i64> {
-        migrate::check(&mut *self.readers.get().await?).await
+        let version = migrate::check(&mut *self.readers.get().await?).await?;
+        self.writer.last_fault().map_or(Ok(version), Err)
     }
 
     async fn add_order(&self, addition: Addition, now: Timestamp) -> Result<Added> {

@@ -7,6 +7,7 @@ use super::{
     super::{Accepted, Added, Addition, AttemptRecord, Load, Receipt, Result, StoreError},
     bulk::Batch,
     connect::{self, fault},
+    health::Health,
     job::{Closure, Job, Task},
     migrate,
 };
@@ -35,6 +36,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub(super) struct Writer {
     jobs: mpsc::Sender<Job>,
     counts: Arc<Counts>,
+    health: Arc<Health>,
 }
 
 /// What was done since the process started.
@@ -47,9 +49,9 @@ struct Counts {
 impl Writer {
     pub(super) fn start(path: &Path) -> Self {
         let (jobs, waiting) = mpsc::channel(QUEUE);
-        let counts = Arc::<Counts>::default();
-        tokio::spawn(work(path.to_owned(), waiting, Arc::clone(&counts)));
-        Self { jobs, counts }
+        let (counts, health) = (Arc::<Counts>::default(), Arc::<Health>::default());
+        tokio::spawn(work(path.to_owned(), waiting, Arc::clone(&counts), Arc::clone(&health)));
+        Self { jobs, counts, health }
     }
 
     pub(super) fn load(&self) -> Load {
@@ -58,6 +60,11 @@ impl Writer {
             writes: self.counts.writes.load(Ordering::Relaxed),
             transactions: self.counts.transactions.load(Ordering::Relaxed),
         }
+    }
+
+    /// Why writes fail at the moment, as far as the last ones tell.
+    pub(super) fn last_fault(&self) -> Option<StoreError> {
+        self.health.last_fault()
     }
 
     pub(super) async fn add_order(&self, addition: Addition, now: Timestamp) -> Result<Added> {
@@ -97,13 +104,13 @@ impl Writer {
 }
 
 /// Goes on whatever happens: a panic fails those who wait at that moment, and not all who come after them.
-async fn work(path: PathBuf, mut waiting: mpsc::Receiver<Job>, counts: Arc<Counts>) {
-    while AssertUnwindSafe(serve(&path, &mut waiting, &counts)).catch_unwind().await.is_err() {
+async fn work(path: PathBuf, mut waiting: mpsc::Receiver<Job>, counts: Arc<Counts>, health: Arc<Health>) {
+    while AssertUnwindSafe(serve(&path, &mut waiting, &counts, &health)).catch_unwind().await.is_err() {
         tracing::error!("the writer panicked and goes on with a fresh connection");
     }
 }
 
-async fn serve(path: &Path, waiting: &mut mpsc::Receiver<Job>, counts: &Counts) {
+async fn serve(path: &Path, waiting: &mut mpsc::Receiver<Job>, counts: &Counts, health: &Health) {
     let mut connection = None;
     let mut jobs = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut jobs, BATCH).await > 0 {
@@ -114,7 +121,8 @@ async fn serve(path: &Path, waiting: &mut mpsc::Receiver<Job>, counts: &Counts) 
             Ok(open) => commit(open, &mut jobs).await,
             Err(error) => Err(error),
         };
-        if matches!(committed, Err(StoreError::Unavailable(_))) {
+        health.note(&committed, jobs.iter().any(Job::has_rows));
+        if matches!(committed, Err(StoreError::Unavailable(_) | StoreError::Unwritable(_))) {
             // Whatever state the connection is in, a fresh one has none.
             connection = None;
         }
@@ -144,7 +152,7 @@ async fn commit(connection: &mut SqliteConnection, jobs: &mut [Job]) -> Result<(
     for job in jobs {
         execute(connection, "SAVEPOINT one").await?;
         if let Err(error) = job.apply(connection).await {
-            if matches!(error, StoreError::Unavailable(_)) {
+            if matches!(error, StoreError::Unavailable(_) | StoreError::Unwritable(_)) {
                 return Err(error);
             }
             job.refuse(error);
