@@ -35,6 +35,9 @@ use tokio_util::task::TaskTracker;
 /// Attempts to tell a customer that one process makes at the same time.
 const ATTEMPTS_AT_ONCE: usize = 64;
 
+/// Bytes that large request bodies may hold at the same time; a quarter of what a pod has.
+const BODIES: usize = 64 * 1024 * 1024;
+
 #[derive(Debug)]
 pub struct App {
     pub store: Arc<dyn Store>,
@@ -54,6 +57,8 @@ pub struct App {
     /// Rung when something became due at a time the sweep does not know of.
     pub sweep_bell: Notify,
     pub attempts: Arc<Semaphore>,
+    /// Bytes of memory for the bodies of requests.
+    pub bodies: Arc<Semaphore>,
     /// Kept by all that publish.
     pub circuit: Circuit,
     /// What goes on behind the requests, and is waited for before the process ends.
@@ -135,6 +140,7 @@ impl App {
             sweep_bell: Notify::new(),
             circuit: Circuit::default(),
             attempts: Arc::new(Semaphore::new(ATTEMPTS_AT_ONCE)),
+            bodies: Arc::new(Semaphore::new(BODIES)),
             background: TaskTracker::new(),
             draining: AtomicBool::new(false),
         }

@@ -28,6 +28,7 @@ mod health;
 mod idempotency;
 mod key_vault;
 mod keys;
+mod memory;
 mod messaging;
 mod open_api;
 mod order_properties;

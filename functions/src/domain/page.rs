@@ -61,6 +61,32 @@ impl fmt::Display for Cursor {
     }
 }
 
+/// Bytes of orders after which a page ends, however many were asked for; one order it always has.
+pub const PAGE_BYTES: usize = 1024 * 1024;
+
+/// What a page can still take.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    orders: u32,
+    bytes: usize,
+    is_empty: bool,
+}
+
+impl Room {
+    pub fn on_page(query: &Query) -> Self {
+        Self { orders: query.limit, bytes: PAGE_BYTES, is_empty: true }
+    }
+
+    /// Whether the page takes an order whose document has so many bytes. Where it does not, the page ends before it.
+    pub fn takes(&mut self, bytes: usize) -> bool {
+        if self.orders == 0 || (bytes > self.bytes && !self.is_empty) {
+            return false;
+        }
+        *self = Self { orders: self.orders - 1, bytes: self.bytes.saturating_sub(bytes), is_empty: false };
+        true
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub items: Vec<Stored>,

@@ -56,9 +56,21 @@ fn query(parameters: &Parameters) -> Result<Query, Problem> {
 
 /// The orders are JSON already; only what stands around them is added.
 fn json(page: &Page) -> String {
-    let documents: Vec<&str> = page.items.iter().map(|stored| stored.document.as_ref()).collect();
-    let next = page.next.map(|cursor| format!(",\"nextCursor\":\"{cursor}\"")).unwrap_or_default();
-    format!("{{\"items\":[{}]{next}}}", documents.join(","))
+    let documents: usize = page.items.iter().map(|stored| stored.document.len() + 1).sum();
+    let mut text = String::with_capacity(documents + 64);
+    text.push_str("{\"items\":[");
+    for (number, stored) in page.items.iter().enumerate() {
+        if number > 0 {
+            text.push(',');
+        }
+        text.push_str(&stored.document);
+    }
+    text.push(']');
+    if let Some(cursor) = page.next {
+        text.push_str(&format!(",\"nextCursor\":\"{cursor}\""));
+    }
+    text.push('}');
+    text
 }
 
 /// The same query with the next cursor; a key does not belong into a link.

@@ -204,7 +204,7 @@ fn create_order() {}
         ("customer" = Option<String>, Query, description = "The exact name or e-mail address"),
         ("createdFrom" = Option<String>, Query, description = "RFC 3339, inclusive"),
         ("createdTo" = Option<String>, Query, description = "RFC 3339, exclusive"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when absent"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "The most orders that a page has; 50 when absent. A page of large orders ends earlier"),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before")),
     responses(
         (status = 200, description = "A page; Link: rel=\"next\" when there is another", body = OrderPage),

@@ -3,6 +3,7 @@
 pub mod preconditions;
 
 use crate::{
+    app::App,
     domain::{
         fault::{At, Fault, Faults},
         id::OrderId,
@@ -11,13 +12,14 @@ use crate::{
     error::Problem,
 };
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody},
     extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 /// The largest body, in bytes; the order of it still makes an event that fits a Service Bus Standard message.
@@ -25,24 +27,46 @@ pub const BODY_LIMIT: usize = 256 * 1024;
 
 /// A JSON body as text.
 #[derive(Debug)]
-pub struct JsonText(Bytes);
+pub struct JsonText {
+    bytes: Bytes,
+    /// For as long as the handler has the body, or what it made of it.
+    _place: Option<OwnedSemaphorePermit>,
+}
 
 impl JsonText {
     /// # Errors
     /// 400 for malformed JSON, text that is not UTF-8, members that stand twice, more than 127 levels.
     pub fn parse(&self) -> Result<Node<'_>, Problem> {
-        let text = std::str::from_utf8(&self.0)
+        let text = std::str::from_utf8(&self.bytes)
             .map_err(|fault| Problem::syntax(format!("the body is not UTF-8 at byte {}", fault.valid_up_to())))?;
         Node::parse(text).map_err(|fault| Problem::syntax(format!("the body is not valid JSON: {fault}")))
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for JsonText {
+impl FromRequest<Arc<App>> for JsonText {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         check_media_type(request.headers())?;
-        read(request.into_body(), BODY_LIMIT).await.map(Self)
+        let body = request.into_body();
+        let place = place(app, body.size_hint().upper()).await?;
+        Ok(Self { bytes: read(body, BODY_LIMIT).await?, _place: place })
+    }
+}
+
+/// A body of at most so many bytes needs no place; a connection's own buffer is as large.
+const SMALL_BODY: usize = 8 * 1024;
+
+/// How long a body waits for its place.
+const PLACE_TIME: Duration = Duration::from_secs(5);
+
+/// Room in memory for as much as the body may turn out to have at most, before any of it is read.
+async fn place(app: &App, most: Option<u64>) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    let size = most.and_then(|size| usize::try_from(size).ok()).map_or(BODY_LIMIT, |size| size.min(BODY_LIMIT));
+    let (true, Ok(size)) = (size > SMALL_BODY, u32::try_from(size)) else { return Ok(None) };
+    match tokio::time::timeout(PLACE_TIME, Arc::clone(&app.bodies).acquire_many_owned(size)).await {
+        Ok(Ok(place)) => Ok(Some(place)),
+        _ => Err(Problem::busy("too many large requests are under way; nothing was done for this one", 2)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::{
     id::OrderId,
     idempotency::{Fingerprint, IdempotencyKey, Record},
     order::Stored,
-    page::{Cursor, Page, Query},
+    page::{Cursor, Page, Query, Room},
     status::Status,
     timestamp::Timestamp,
 };
@@ -168,8 +168,10 @@ pub(super) async fn list(pool: &Pool, query: &Query) -> Result<Page> {
     }
     let results = pool.read(&list_sql(query.customer.is_some(), query.status), &parameters).await?;
     let mut items: Vec<Stored> = results.iter().flatten().map(stored).collect::<std::result::Result<_, Fault>>()?;
-    let more = items.len() > query.limit as usize;
-    items.truncate(query.limit as usize);
+    let mut room = Room::on_page(query);
+    let end = items.iter().position(|stored| !room.takes(stored.document.len()));
+    let more = end.is_some();
+    items.truncate(end.unwrap_or(items.len()));
     let next = if more { items.last().map(|last: &Stored| Cursor(last.id)) } else { None };
     Ok(Page { items, next })
 }

@@ -3,18 +3,20 @@
 use super::{
     super::{Added, Addition, Result, Update},
     bulk::Around,
-    connect::{broken, fault, stored, text},
+    connect::{broken, fault, stored, text, uuid},
     outbox,
 };
 use crate::domain::{
     id::OrderId,
     idempotency::{Fingerprint, IdempotencyKey, NewRecord, Record},
     order::{Document, Order, Stored},
-    page::{Cursor, Page, Query},
+    page::{Cursor, Page, Query, Room},
     status::Status,
     timestamp::Timestamp,
 };
-use sqlx::{Arguments, AssertSqlSafe, Row, SqliteConnection, error::BoxDynError, sqlite::SqliteArguments};
+use futures_util::TryStreamExt;
+use sqlx::{Arguments, AssertSqlSafe, Row, Sqlite, SqliteConnection, error::BoxDynError, sqlite::SqliteArguments};
+use std::sync::Arc;
 
 /// Keys are kept by route, so that a key that a client used elsewhere means nothing here.
 const ROUTE: &str = "CreateOrder";
@@ -112,11 +114,13 @@ pub(super) async fn update(connection: &mut SqliteConnection, update: &Update) -
     Ok(true)
 }
 
+/// A condition on `orders`, and what stands for its question marks.
+type Range<'q> = (&'static str, Option<&'q str>, Option<Status>);
+
 /// A page is the newest rows of a few index ranges, each read backwards and no further than the page is long.
 pub(super) async fn list(connection: &mut SqliteConnection, query: &Query) -> Result<Page> {
-    let (from, to) = query.id_range();
-    let limit = i64::from(query.limit) + 1;
-    let mut ranges: Vec<(&str, Option<&str>, Option<Status>)> = Vec::new();
+    let (mut from, to) = query.id_range();
+    let mut ranges: Vec<Range<'_>> = Vec::new();
     match (&query.customer, query.status) {
         (None, None) => ranges.push(("", None, None)),
         (None, Some(status)) => ranges.push(("status = ? AND", None, Some(status))),
@@ -127,33 +131,64 @@ pub(super) async fn list(connection: &mut SqliteConnection, query: &Query) -> Re
             }
         }
     }
-    let parts: Vec<String> = ranges
-        .iter()
-        .map(|(condition, ..)| {
-            format!(
-                "SELECT * FROM (SELECT id, version, document FROM orders
-                                WHERE {condition} id >= ? AND id < ? ORDER BY id DESC LIMIT ?)"
-            )
-        })
-        .collect();
+    // The last order of the page, where there is another page.
+    let mut end = None;
+    if ranges.len() > 1 {
+        // Before the first row of several ranges comes, all are sorted: so only those that the page takes.
+        let sizes = text_of(&ranges, "id, octet_length(document)");
+        let rows = bound(&sizes, &ranges, (from, to), query.limit).fetch_all(&mut *connection).await.map_err(|error| fault(&error))?;
+        let mut room = Room::on_page(query);
+        for row in &rows {
+            let size: i64 = row.try_get(1).map_err(|error| fault(&error))?;
+            if !room.takes(usize::try_from(size).map_err(broken)?) {
+                end = Some(from);
+                break;
+            }
+            from = OrderId(uuid(row, 0)?);
+        }
+    }
+    let mut items: Vec<Stored> = Vec::new();
+    let documents = text_of(&ranges, "id, version, document");
+    let mut rows = bound(&documents, &ranges, (from, to), query.limit).fetch(connection);
+    let mut room = Room::on_page(query);
+    while let Some(row) = rows.try_next().await.map_err(|error| fault(&error))? {
+        let stored = stored(&row)?;
+        if !room.takes(stored.document.len()) {
+            end = items.last().map(|last: &Stored| last.id);
+            break;
+        }
+        items.push(stored);
+    }
+    Ok(Page { items, next: end.map(Cursor) })
+}
+
+fn text_of(ranges: &[Range<'_>], columns: &str) -> Arc<str> {
+    let one = |(condition, ..): &Range<'_>| {
+        format!("SELECT * FROM (SELECT {columns} FROM orders WHERE {condition} id >= ? AND id < ? ORDER BY id DESC LIMIT ?)")
+    };
     // UNION, not UNION ALL: an order whose name and e-mail are the same text is found twice.
-    let sql = format!("{} ORDER BY id DESC LIMIT ?", parts.join(" UNION "));
-    let mut rows = sqlx::query(AssertSqlSafe(sql));
-    for (_, customer, status) in &ranges {
+    format!("{} ORDER BY id DESC LIMIT ?", ranges.iter().map(one).collect::<Vec<_>>().join(" UNION ")).into()
+}
+
+/// One row more than the page may have tells whether there is another page.
+fn bound<'q>(
+    text: &Arc<str>,
+    ranges: &[Range<'q>],
+    (from, to): (OrderId, OrderId),
+    limit: u32,
+) -> sqlx::query::Query<'q, Sqlite, SqliteArguments> {
+    let limit = i64::from(limit) + 1;
+    let mut rows = sqlx::query(AssertSqlSafe(Arc::clone(text)));
+    for (_, customer, status) in ranges {
         if let Some(customer) = customer {
             rows = rows.bind(*customer);
         }
         if let Some(status) = status {
             rows = rows.bind(status.as_str());
         }
-        rows = rows.bind(from.0.as_bytes().as_slice()).bind(to.0.as_bytes().as_slice()).bind(limit);
+        rows = rows.bind(from.0.as_bytes().to_vec()).bind(to.0.as_bytes().to_vec()).bind(limit);
     }
-    let rows = rows.bind(limit).fetch_all(connection).await.map_err(|error| fault(&error))?;
-    let mut items: Vec<Stored> = rows.iter().map(stored).collect::<Result<_>>()?;
-    let more = items.len() > query.limit as usize;
-    items.truncate(query.limit as usize);
-    let next = if more { items.last().map(|last: &Stored| Cursor(last.id)) } else { None };
-    Ok(Page { items, next })
+    rows.bind(limit)
 }
 
 pub(super) async fn exists(connection: &mut SqliteConnection, id: OrderId) -> Result<Option<Timestamp>> {
