@@ -70,6 +70,7 @@ fn descriptions() -> Router<Arc<App>> {
     Router::new()
         .route("/api/openapi.json", get(open_api::handle))
         .route("/api/docs", get(docs::index))
+        .route("/api/docs/", get(docs::index))
         .route("/api/docs/{*file}", get(docs::asset))
 }
 
@@ -91,7 +92,7 @@ pub fn function_at(method: &Method, path: &str) -> &'static str {
         ("GET" | "HEAD", "/api/console/orders/{id}") => "ConsoleOrder",
         ("POST", "/api/console/deliveries/{id}/retry") => "ConsoleRetry",
         ("GET" | "HEAD", "/api/openapi.json") => "OpenApi",
-        ("GET" | "HEAD", "/api/docs" | "/api/docs/{*file}") => "Docs",
+        ("GET" | "HEAD", "/api/docs" | "/api/docs/" | "/api/docs/{*file}") => "Docs",
         ("GET" | "HEAD", "/api/health/{check}") => "Health",
         ("POST", "/Notify") => "Notify",
         ("POST", "/Sweep") => "Sweep",
@@ -134,7 +135,8 @@ async fn ask_for_key(State(keys): State<Rotating<Keys>>, request: Request, next:
 }
 
 fn code(uri: &Uri) -> Option<String> {
-    uri.query()?.split('&').find_map(|pair| pair.strip_prefix("code=")).and_then(decode)
+    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(name, _)| decode(name).is_some_and(|name| name == "code")).find_map(|(_, value)| decode(value))
 }
 
 /// Gives the request its trace; writes the problem details, if any; logs what is worth it.

@@ -28,6 +28,11 @@ async fn an_order_that_the_client_has_already_is_not_sent_again() {
         assert_eq!(answer.header("etag"), "\"1\"");
         assert_eq!(answer.text.is_empty(), status == 304);
     }
+    // RFC 9110 §8.6: the length of what a GET would have got, or none.
+    for method in [Method::GET, Method::HEAD] {
+        let answer = service.call(method.clone(), &path, &[("if-none-match", "*")], Body::empty()).await;
+        assert_eq!((answer.status.as_u16(), answer.headers.get("content-length")), (304, None), "{method}");
+    }
 }
 
 #[tokio::test]
@@ -48,7 +53,7 @@ async fn walking_the_pages_meets_every_order_once_while_others_are_placed() {
         service.clock.advance(Duration::from_millis(1));
     }
     placed.reverse();
-    let (mut walked, mut path) = (Vec::new(), "/api/orders?limit=10&code=a-host-key&status=placed".to_owned());
+    let (mut walked, mut path) = (Vec::new(), "/api/orders?limit=10&code=a-host-key&status=placed&c%6fde=another&%63ode".to_owned());
     loop {
         let page = service.get(&path).await;
         let body = page.json();

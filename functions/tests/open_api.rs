@@ -111,6 +111,7 @@ async fn the_examples_are_taken_by_the_service() {
 async fn the_page_and_all_its_parts_come_from_the_binary() {
     let service = Service::start().await;
     let page = service.get("/api/docs").await;
+    assert_eq!(service.get("/api/docs/").await.text, page.text);
     assert!(page.header("content-type").starts_with("text/html"));
     let parts: Vec<&str> = page.text.split(['"', '\'']).filter(|part| [".js", ".css"].iter().any(|kind| part.ends_with(kind))).collect();
     assert!(parts.len() >= 4, "{}", page.text);

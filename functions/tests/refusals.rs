@@ -40,6 +40,9 @@ async fn only_uncompressed_utf_8_json_is_read() {
         &[("content-type", "application/x-www-form-urlencoded")],
         &[("content-type", "application/json; charset=latin-1")],
         &[JSON, ("content-encoding", "gzip")],
+        &[JSON, ("content-encoding", "identity"), ("content-encoding", "gzip")],
+        &[JSON, ("content-type", "text/plain")],
+        &[JSON, JSON],
     ] {
         let answer = service.call(Method::POST, "/api/orders", headers, body.clone()).await;
         assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (415, "media-type"), "{headers:?}");
@@ -123,6 +126,10 @@ async fn a_query_is_known_unrepeated_and_readable_or_refused_with_all_its_faults
         "/api/orders?status=placed,placed".to_owned(),
         "/api/orders?customer=".to_owned(),
         "/api/orders?customer=%ff".to_owned(),
+        "/api/orders?customer=%zz".to_owned(),
+        "/api/orders?customer=100%".to_owned(),
+        "/api/orders?customer=A%4".to_owned(),
+        "/api/orders?%6=1".to_owned(),
         "/api/orders?createdFrom=yesterday".to_owned(),
         "/api/orders?cursor=abc".to_owned(),
         format!("/api/orders/{id}?expand=lines"),

@@ -1,6 +1,9 @@
 //! `GET /api/orders`
 
-use super::{Answer, request::Parameters};
+use super::{
+    Answer,
+    request::{Parameters, decode},
+};
 use crate::{
     app::App,
     domain::{
@@ -76,8 +79,8 @@ fn json(page: &Page) -> String {
 /// The same query with the next cursor; a key does not belong into a link.
 fn next_query(query: Option<&str>, next: Cursor) -> String {
     let kept = query.unwrap_or_default().split('&').filter(|pair| {
-        let name = pair.split('=').next().unwrap_or_default();
-        !pair.is_empty() && name != "cursor" && name != "code"
+        let name = decode(pair.split('=').next().unwrap_or_default());
+        !pair.is_empty() && !matches!(name.as_deref(), Some("cursor" | "code"))
     });
     kept.map(str::to_owned).chain([format!("cursor={next}")]).collect::<Vec<_>>().join("&")
 }

@@ -95,7 +95,10 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let refuse =
         |detail: &str| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body has a type we do not read", detail);
     let wanted = "send the body as Content-Type: application/json (or application/merge-patch+json), in UTF-8";
-    let value = headers.get(header::CONTENT_TYPE).ok_or_else(|| refuse(wanted))?.to_str().map_err(|_| refuse(wanted))?;
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    // Of two that contradict each other, somebody in between may have judged the other one.
+    let (Some(value), None) = (types.next(), types.next()) else { return Err(refuse(wanted)) };
+    let value = value.to_str().map_err(|_| refuse(wanted))?;
     let mut parts = value.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
     let known = ["application/json", "application/merge-patch+json"].iter().any(|known| media_type.eq_ignore_ascii_case(known));
@@ -105,10 +108,10 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     if !known || !utf8 {
         return Err(refuse(wanted));
     }
-    match headers.get(header::CONTENT_ENCODING) {
-        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Err(refuse("send the body without a Content-Encoding")),
-        _ => Ok(()),
+    if headers.get_all(header::CONTENT_ENCODING).iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(refuse("send the body without a Content-Encoding"));
     }
+    Ok(())
 }
 
 /// The `{id}` of the path.
@@ -176,8 +179,13 @@ impl Parameters {
     }
 }
 
-/// `application/x-www-form-urlencoded` decoding of one name or value (URL Standard §5.1), refusing what is not UTF-8.
+/// `application/x-www-form-urlencoded` decoding of one name or value (URL Standard §5.1), refusing what is not UTF-8 and
+/// each `%` without two digits behind it.
 pub fn decode(text: &str) -> Option<String> {
+    let is_escape = |behind: &str| behind.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    if !text.split('%').skip(1).all(is_escape) {
+        return None;
+    }
     let spaced: Cow<'_, str> = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
     percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
 }
