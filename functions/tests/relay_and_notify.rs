@@ -281,7 +281,7 @@ async fn what_nobody_can_read_is_kept_raw_with_its_reason_and_never_fails() {
     stranger["data"]["id"] = json!(unknown);
     for (body, hint) in [
         ("not json".to_owned(), "is not an event"),
-        ("{}".to_owned(), "missing field"),
+        ("{}".to_owned(), "is not an event: does not hold what it should (line 1, column 2)"),
         (changed("type", json!("com.ordermanagement.order.lost.v1")), "a type that is not known"),
         (changed("specversion", json!("2.0")), "specversion"),
         (changed("sequence", json!("0000000009")), "another order or version"),
@@ -296,6 +296,42 @@ async fn what_nobody_can_read_is_kept_raw_with_its_reason_and_never_fails() {
     assert!(service.channel.told().is_empty());
     let later = changed("tenant", json!({ "added": "by a later version" }));
     assert_eq!(notify::take(&service.app, later.as_bytes(), None, 1).await.unwrap(), notify::Taken::Accepted);
+}
+
+#[tokio::test]
+async fn the_reason_of_a_rejected_message_names_the_place_and_quotes_nothing_of_it() {
+    let service = Service::start().await;
+    service.place().await;
+    service.relay().await;
+    let good: Value = serde_json::from_slice(&service.subscription.receive().await.unwrap().message.body).unwrap();
+    let canary = json!("Secretname Smith, secret@example.com");
+    for (pointer, value, place) in [
+        ("/data/customer", canary.clone(), "data that is not an order: customer does not hold what it should (line 1, column "),
+        ("/data/status", canary.clone(), "data that is not an order: status does not"),
+        ("/data/lines/0/quantity", canary.clone(), "lines[0].quantity does not"),
+        ("/data/total", canary.clone(), "total does not"),
+        ("/data/createdAt", canary.clone(), "createdAt does not"),
+        ("/data/metadata", json!({ "Secretname Smith": 5 }), "metadata does not"),
+        ("/data/id", canary.clone(), "id does not"),
+        ("/time", canary.clone(), "is not an event: time does not"),
+        ("/subject", canary.clone(), "is not an event: subject does not"),
+        ("/specversion", canary.clone(), "specversion"),
+        ("/type", canary.clone(), "type"),
+        ("/sequence", canary.clone(), "sequence"),
+    ] {
+        let mut event = good.clone();
+        event["data"]["metadata"] = json!({});
+        *event.pointer_mut(pointer).unwrap() = value;
+        let taken = notify::take(&service.app, event.to_string().as_bytes(), None, 1).await.unwrap();
+        let notify::Taken::Rejected(reason) = taken else { panic!("{pointer} was accepted") };
+        assert!(reason.contains(place), "{pointer}: {reason}");
+        assert!(!reason.to_lowercase().contains("secret"), "{pointer}: {reason}");
+    }
+    for (body, what) in [("{\"Secretname\": \"Secretname", "ends too early"), ("{\"Secretname\": Secretname}", "is not JSON")] {
+        let taken = notify::take(&service.app, body.as_bytes(), None, 1).await.unwrap();
+        let notify::Taken::Rejected(reason) = taken else { panic!("{body} was accepted") };
+        assert!(reason.contains(what) && !reason.contains("Secret"), "{reason}");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use super::{
     order::{Document, Order},
     timestamp::Timestamp,
     trace::Trace,
+    unreadable,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -93,14 +94,13 @@ impl Event {
     /// Reads a message body. Members it does not know are ignored: a later minor version may have added them.
     pub fn parse(body: &[u8]) -> Result<Received, NotAnEvent> {
         let text = std::str::from_utf8(body).map_err(|fault| NotAnEvent(format!("is not UTF-8 at byte {}", fault.valid_up_to())))?;
-        let cloud: CloudEvent<'_> = serde_json::from_str(text).map_err(|fault| NotAnEvent(format!("is not an event: {fault}")))?;
+        let cloud: CloudEvent<'_> = unreadable::parse(text).map_err(|fault| NotAnEvent(format!("is not an event: {fault}")))?;
         if cloud.specversion != "1.0" {
             return Err(NotAnEvent("has a specversion other than 1.0".into()));
         }
         let kind = EventKind::parse(&cloud.kind).ok_or_else(|| NotAnEvent("has a type that is not known here".into()))?;
         let sequence: u32 = cloud.sequence.parse().map_err(|_| NotAnEvent("has a sequence that is not a number".into()))?;
-        let order: Order =
-            serde_json::from_str(cloud.data.get()).map_err(|fault| NotAnEvent(format!("has data that is not an order: {fault}")))?;
+        let order = order_in(cloud.data.get())?;
         if order.id != cloud.subject || order.version != sequence {
             return Err(NotAnEvent("names another order or version in its data than in subject and sequence".into()));
         }
@@ -118,9 +118,13 @@ impl Event {
 
     /// The event with its order read back from `data`.
     pub fn with_order(self) -> Result<Received, NotAnEvent> {
-        let order = serde_json::from_str(&self.data).map_err(|fault| NotAnEvent(format!("has data that is not an order: {fault}")))?;
+        let order = order_in(&self.data)?;
         Ok(Received { event: self, order })
     }
+}
+
+fn order_in(data: &str) -> Result<Order, NotAnEvent> {
+    unreadable::parse(data).map_err(|fault| NotAnEvent(format!("has data that is not an order: {fault}")))
 }
 
 /// An event as its receiver has it.

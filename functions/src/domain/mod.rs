@@ -23,4 +23,5 @@ pub mod suppression;
 pub mod timeline;
 pub mod timestamp;
 pub mod trace;
+pub mod unreadable;
 pub mod webhook;

@@ -1,6 +1,6 @@
 //! The order as it stands: what the API shows, what an event carries, what the store keeps.
 
-use super::{id::OrderId, new_order::NewOrder, status::Status, timestamp::Timestamp};
+use super::{id::OrderId, new_order::NewOrder, status::Status, timestamp::Timestamp, unreadable, unreadable::Unreadable};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -134,8 +134,8 @@ pub struct Stored {
 impl Stored {
     /// # Errors
     /// When the text is not an order: the row was written by something else.
-    pub fn order(&self) -> Result<Order, serde_json::Error> {
-        serde_json::from_str(&self.document)
+    pub fn order(&self) -> Result<Order, Unreadable> {
+        unreadable::parse(&self.document)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::{
     id::OrderId,
     order::Order,
     timeline::{Entry, Kind, Timeline},
+    unreadable,
 };
 use sqlx::SqliteConnection;
 
@@ -34,7 +35,7 @@ async fn events(connection: &mut SqliteConnection, id: OrderId) -> Result<Vec<En
     let mut entries = Vec::new();
     for row in &rows {
         let kind = EventKind::parse(text(row, 0)?).ok_or_else(|| broken("an event of a kind that is not known"))?;
-        let order: Order = serde_json::from_str(text(row, 4)?).map_err(broken)?;
+        let order: Order = unreadable::parse(text(row, 4)?).map_err(broken)?;
         let (kind, reason) = match kind {
             EventKind::Created => (Kind::OrderCreated, None),
             EventKind::StatusChanged => (Kind::OrderStatusChanged, Some(order.status.to_string())),
