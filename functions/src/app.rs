@@ -1,6 +1,9 @@
 //! What a handler may use, and nothing more.
 
 mod to_its_end;
+mod waiting;
+
+pub use waiting::{Turn, Waiting};
 
 use crate::{
     bus::{Bus, Subscription},
@@ -34,6 +37,9 @@ use tokio_util::task::TaskTracker;
 
 /// Attempts to tell a customer that one process makes at the same time.
 const ATTEMPTS_AT_ONCE: usize = 64;
+/// Deliveries of messages just taken in that one process holds at the same time, begun or not: enough that no attempt waits
+/// for a message, and so few that a process that dies leaves few behind.
+pub const HELD_AT_ONCE: u32 = 256;
 
 /// Bytes that large request bodies may hold at the same time; a quarter of what a pod has.
 const BODIES: usize = 64 * 1024 * 1024;
@@ -59,6 +65,9 @@ pub struct App {
     pub attempts: Arc<Semaphore>,
     /// Bytes of memory for the bodies of requests.
     pub bodies: Arc<Semaphore>,
+    /// A place for each delivery of a message, taken before the message is taken in.
+    pub held: Arc<Semaphore>,
+    pub waiting: Waiting,
     /// Kept by all that publish.
     pub circuit: Circuit,
     /// What goes on behind the requests, and is waited for before the process ends.
@@ -141,6 +150,8 @@ impl App {
             circuit: Circuit::default(),
             attempts: Arc::new(Semaphore::new(ATTEMPTS_AT_ONCE)),
             bodies: Arc::new(Semaphore::new(BODIES)),
+            held: Arc::new(Semaphore::new(HELD_AT_ONCE as usize)),
+            waiting: Waiting::default(),
             background: TaskTracker::new(),
             draining: AtomicBool::new(false),
         }

@@ -1,13 +1,13 @@
 //! From the outbox to the customer: order, repeats, failures and what is left for the sweep.
 
-use crate::support::{Service, client::order};
+use crate::support::{Service, client::order, process};
 use orders::{
     app::{App, Settings},
     bus::{Bus, BusError, Message},
     channels::Channels,
     domain::{attempt::Attempt, event::Event, id::EventId},
     store,
-    work::{notify, relay},
+    work::{notify, relay, sweep},
 };
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
@@ -332,6 +332,76 @@ async fn the_reason_of_a_rejected_message_names_the_place_and_quotes_nothing_of_
         let notify::Taken::Rejected(reason) = taken else { panic!("{body} was accepted") };
         assert!(reason.contains(what) && !reason.contains("Secret"), "{reason}");
     }
+}
+
+#[tokio::test]
+async fn an_attempt_that_found_no_place_within_its_lease_is_not_unknown_and_counts_for_nothing() {
+    let service = Service::start().await;
+    let id = service.place().await;
+    service.relay().await;
+    let message = service.subscription.receive().await.unwrap().message;
+    let places = service.app.attempts.acquire_many(64).await.unwrap();
+    notify::take(&service.app, &message.body, None, 1).await.unwrap();
+    // Stopped for longer than a lease, as it were.
+    service.clock.advance(Duration::from_secs(31));
+    let swept = tokio::spawn({
+        let app = Arc::clone(&service.app);
+        async move { sweep::once(&app).await.unwrap() }
+    });
+    // The sweep has given it back and taken it up again when the lease is in the future.
+    process::until("it is claimed again", || async {
+        service.app.store.next_due().await.unwrap().is_some_and(|due| due > service.app.now()).then_some(())
+    })
+    .await;
+    drop(places);
+    assert_eq!(swept.await.unwrap().attempted, 1);
+    service.settled().await;
+    let told = service.channel.told();
+    assert_eq!((told.len(), told[0].attempt), (1, 1));
+    assert_eq!(service.timeline(&id).await, ["order.created", "event.published", "event.received", "delivery.succeeded"]);
+}
+
+#[tokio::test]
+async fn what_finds_no_place_in_time_is_given_back_for_another_process_to_make() {
+    let lease = Duration::from_secs(1);
+    let settings = Settings { default_channels: vec!["recorder".into()], lease, ..Settings::default() };
+    let service = Service::with(settings.clone()).await;
+    let id = service.place().await;
+    service.relay().await;
+    let message = service.subscription.receive().await.unwrap().message;
+    let places = service.app.attempts.acquire_many(64).await.unwrap();
+    notify::take(&service.app, &message.body, None, 1).await.unwrap();
+    // The lease does not end by the orders' clock, which stands still.
+    tokio::time::timeout(process::PATIENCE, service.settled()).await.expect("it is given back in time");
+    drop(places);
+    assert!(service.channel.told().is_empty());
+    let another = Service::on(Arc::clone(&service.folder), settings).await;
+    assert_eq!(another.sweep().await.attempted, 1);
+    assert_eq!(another.channel.told()[0].attempt, 1);
+    assert_eq!(service.timeline(&id).await.last().unwrap(), "delivery.succeeded");
+}
+
+#[tokio::test]
+async fn no_more_messages_are_taken_in_than_there_are_places_for_their_attempts() {
+    let service = Service::start().await;
+    for _ in 0..257 {
+        service.place().await;
+    }
+    service.relay().await;
+    let places = service.app.attempts.acquire_many(64).await.unwrap();
+    for _ in 0..256 {
+        let message = service.subscription.receive().await.unwrap().message;
+        notify::take(&service.app, &message.body, None, 1).await.unwrap();
+    }
+    let message = service.subscription.receive().await.unwrap().message;
+    let mut one_more = std::pin::pin!(notify::take(&service.app, &message.body, None, 1));
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut one_more).await;
+    assert!(early.is_err(), "it is left on the bus while nobody has a place for it");
+    assert_eq!(service.app.background.len(), 256);
+    drop(places);
+    assert_eq!(one_more.await.unwrap(), notify::Taken::Accepted);
+    service.settled().await;
+    assert_eq!(service.channel.told().len(), 257);
 }
 
 #[tokio::test]

@@ -236,6 +236,9 @@ pub trait Store: Ledger + Registers + Send + Sync + fmt::Debug {
     async fn receive(&self, receipt: Receipt) -> Result<Accepted>;
     /// Leases due deliveries; where an earlier lease ran out, its attempt is recorded as unknown.
     async fn claim_deliveries(&self, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Delivery>>;
+    /// Attempts that were not begun, and will not be: their deliveries are due at once, as if they had not been leased.
+    /// What somebody else has leased meanwhile is left alone.
+    async fn give_back(&self, attempts: Vec<(DeliveryId, u32)>, at: Timestamp) -> Result<()>;
     /// The attempt and what it makes of the delivery. A success stands even after the lease was lost.
     async fn record_attempt(&self, record: AttemptRecord) -> Result<()>;
     /// Events published before `before` that nobody received.

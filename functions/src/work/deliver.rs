@@ -2,7 +2,7 @@
 
 use super::ledgered;
 use crate::{
-    app::App,
+    app::{App, Turn},
     channels::{Channel, Journal},
     domain::{
         attempt::{Attempt, Outcome},
@@ -13,28 +13,55 @@ use crate::{
     telemetry::{self, Attempted},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{OwnedSemaphorePermit, SemaphorePermit},
+    task::JoinSet,
+};
 use tracing::Instrument;
 
 /// How often a record is tried again while the store is away; after that the lease's end makes the attempt unknown.
 const RECORD_TRIES: u32 = 5;
 
-/// Makes the attempt in the background, when one of the places for it is free.
-pub fn start(app: &Arc<App>, delivery: Delivery, lease_until: Timestamp) {
+/// Makes the attempt in the background, when one of the places for it is free. What is `held` goes when it has ended.
+pub fn start(app: &Arc<App>, delivery: Delivery, lease_until: Timestamp, held: Option<OwnedSemaphorePermit>) {
     let here = Arc::clone(app);
-    app.background.spawn(async move { attempt(&here, delivery, lease_until).await });
+    app.waiting.enter(turn(&delivery), lease_until);
+    app.background.spawn(async move {
+        attempt(&here, delivery, lease_until).await;
+        drop(held);
+    });
 }
 
-/// Makes the attempt when one of the places for it is free, if there is time left in the lease then, and records it.
-pub async fn attempt(app: &App, delivery: Delivery, lease_until: Timestamp) {
+/// Makes the attempts when places for them are free, and waits until all have ended.
+pub async fn all(app: &Arc<App>, deliveries: Vec<Delivery>, lease_until: Timestamp) {
+    let mut attempts = JoinSet::new();
+    for delivery in deliveries {
+        let app = Arc::clone(app);
+        app.waiting.enter(turn(&delivery), lease_until);
+        attempts.spawn(async move { attempt(&app, delivery, lease_until).await });
+    }
+    attempts.join_all().await;
+}
+
+fn turn(delivery: &Delivery) -> Turn {
+    (delivery.id, delivery.attempt)
+}
+
+/// Makes the attempt when one of the places for it is free, and records it; gives the delivery back if too little of the
+/// lease is left then.
+async fn attempt(app: &App, delivery: Delivery, lease_until: Timestamp) {
     let span = telemetry::span("Notify", delivery.received.event.trace, None);
     attempt_within(app, delivery, lease_until).instrument(span).await;
 }
 
 async fn attempt_within(app: &App, mut delivery: Delivery, lease_until: Timestamp) {
-    let Ok(_place) = app.attempts.acquire().await else { return };
-    if time_left(app, lease_until).is_zero() {
+    let place = place(app, lease_until).await;
+    if !app.waiting.leave(turn(&delivery)) {
         return;
     }
+    let Some(_place) = place.filter(|_| !time_to_begin(app, lease_until).is_zero()) else {
+        return give_back(app, vec![turn(&delivery)]).await;
+    };
     let attempted = telemetry::attempt(&delivery);
     delivery.received.event.trace = attempted.trace().or(delivery.received.event.trace);
     let delivery = &delivery;
@@ -53,6 +80,33 @@ async fn plain(app: &App, channel: &dyn Channel, delivery: &Delivery, attempted:
     let ended = deliver(app, channel, delivery, &NoJournal, lease_until).await;
     let settlement = delivery.settle(ended, app.rules(channel), None, app.now(), fastrand::f64());
     record(app, delivery, attempted, settlement.outcome).await;
+}
+
+/// `None`: there was none in time.
+async fn place(app: &App, lease_until: Timestamp) -> Option<SemaphorePermit<'_>> {
+    match app.attempts.try_acquire() {
+        Ok(place) => Some(place),
+        Err(_) => tokio::time::timeout(time_to_begin(app, lease_until), app.attempts.acquire()).await.ok()?.ok(),
+    }
+}
+
+/// A quarter of the lease is left to an attempt at least.
+fn time_to_begin(app: &App, lease_until: Timestamp) -> Duration {
+    lease_until.since(app.now()).saturating_sub(app.settings.lease / 4)
+}
+
+/// Attempts that were not begun are due again at once, and count for nothing. Should that not be written, they are due
+/// when their leases end, and shown as unknown.
+pub(super) async fn give_back(app: &App, turns: Vec<Turn>) {
+    if turns.is_empty() {
+        return;
+    }
+    let count = turns.len();
+    match app.store.give_back(turns, app.now()).await {
+        Ok(()) => tracing::debug!(count, "gave deliveries back: there was no time for them"),
+        Err(error) => tracing::warn!(%error, count, "deliveries could not be given back, and are due when their leases end"),
+    }
+    app.sweep_bell.notify_one();
 }
 
 /// Half of the lease is kept for the record.

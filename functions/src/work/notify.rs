@@ -2,7 +2,7 @@
 
 use super::deliver;
 use crate::{
-    app::App,
+    app::{App, HELD_AT_ONCE},
     domain::{
         delivery::{Delivery, NewDelivery},
         event::{Event, Received},
@@ -12,6 +12,7 @@ use crate::{
     telemetry,
 };
 use std::{sync::Arc, time::Duration};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// While the store is away an invocation waits here: a failed one would come back at once and burn its deliveries.
 const PATIENCE: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
@@ -53,14 +54,16 @@ pub async fn again(app: &Arc<App>, body: &[u8]) -> Result<std::result::Result<()
     })
 }
 
-/// Writes the rows of an event and starts the attempts at those that are new.
+/// Writes the rows of an event and starts the attempts at those that are new. It waits until this process has places for
+/// them: what waits for an attempt waits in the subscription, or in the table, and not here.
 pub async fn accept(app: &Arc<App>, received: &Received) -> Result<Accepted> {
-    let now = app.now();
-    let lease_until = now.plus(app.settings.lease);
     let operation = telemetry::process(&received.event);
     let below = operation.trace().map(|trace| received.traced(trace));
     let received = below.as_ref().unwrap_or(received);
     let deliveries = app.deliveries_for(received).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let mut held = places(app, deliveries.len()).await;
+    let now = app.now();
+    let lease_until = now.plus(app.settings.lease);
     let event = (received.event.order_id, received.event.sequence);
     let accepted = app.store.receive(Receipt { event, deliveries: deliveries.clone(), at: now, lease_until }).await?;
     if let Accepted::Deliveries(inserted) = &accepted {
@@ -69,10 +72,17 @@ pub async fn accept(app: &Arc<App>, received: &Received) -> Result<Accepted> {
             let (received, extended_by) = (received.clone(), Duration::ZERO);
             let delivery =
                 Delivery { id, channel, recipient, endpoint, attempt: 1, is_taken_over: false, doubt: None, extended_by, received };
-            deliver::start(app, delivery, lease_until);
+            let place = held.as_mut().and_then(|held| held.split(1));
+            deliver::start(app, delivery, lease_until, place);
         }
     }
     Ok(accepted)
+}
+
+/// A place for each of so many deliveries, or all that there are.
+async fn places(app: &App, deliveries: usize) -> Option<OwnedSemaphorePermit> {
+    let count = u32::try_from(deliveries).unwrap_or(HELD_AT_ONCE).min(HELD_AT_ONCE);
+    Arc::clone(&app.held).acquire_many_owned(count).await.ok()
 }
 
 async fn patiently<T, F: Future<Output = Result<T>>>(app: &App, attempt: impl Fn() -> F) -> Result<T> {

@@ -98,19 +98,14 @@ async fn retry_deliveries(app: &Arc<App>) -> Result<usize> {
     let mut attempted = 0;
     for _ in 0..CLAIMS {
         let now = app.now();
+        deliver::give_back(app, app.waiting.take_late(now)).await;
         let claimed = app.store.claim_deliveries(BATCH, now, app.settings.lease).await?;
         if claimed.is_empty() {
             break;
         }
         attempted += claimed.len();
         telemetry::taken_over("delivery", claimed.iter().filter(|delivery| delivery.is_taken_over).count());
-        let lease_until = now.plus(app.settings.lease);
-        let mut attempts = tokio::task::JoinSet::new();
-        for delivery in claimed {
-            let app = Arc::clone(app);
-            attempts.spawn(async move { deliver::attempt(&app, delivery, lease_until).await });
-        }
-        attempts.join_all().await;
+        deliver::all(app, claimed, now.plus(app.settings.lease)).await;
     }
     Ok(attempted)
 }

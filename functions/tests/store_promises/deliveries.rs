@@ -94,6 +94,25 @@ pub async fn many_that_claim_at_once_get_each_delivery_once(backend: Backend) {
     assert_eq!(claimed.into_iter().collect::<HashSet<_>>(), ids.into_iter().collect());
 }
 
+pub async fn what_is_given_back_is_due_as_if_it_had_not_been_leased_and_what_another_has_is_left_alone(backend: Backend) {
+    let service = backend.service().await;
+    let (order, ids) = deliveries(&service, 2).await;
+    let store = &service.app.store;
+    for _ in 0..2 {
+        store.give_back(vec![(ids[0], 1), (DeliveryId(Uuid::from_u128(4711)), 1)], at(10)).await.unwrap();
+    }
+    assert_eq!(store.next_due().await.unwrap(), Some(at(10)));
+    let claimed = store.claim_deliveries(10, at(10), LEASE).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].id, claimed[0].attempt), (1, ids[0], 1), "no attempt was counted");
+    // The lease of the other one ran out, and somebody else has it by now.
+    let claimed = store.claim_deliveries(10, at(30), LEASE).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].id, claimed[0].attempt), (1, ids[1], 2));
+    store.give_back(vec![(ids[1], 1)], at(31)).await.unwrap();
+    assert_eq!(store.claim_deliveries(10, at(39), LEASE).await.unwrap().len(), 0);
+    let kinds = service.timeline(&order.to_string()).await;
+    assert_eq!(kinds.iter().filter(|kind| *kind == "delivery.unknown").count(), 1, "{kinds:?}");
+}
+
 pub async fn a_retry_is_due_when_it_was_said_to_be(backend: Backend) {
     let service = backend.service().await;
     let (order, ids) = deliveries(&service, 1).await;

@@ -64,6 +64,7 @@ promises! {
         a_delivery_whose_lease_ran_out_has_an_unknown_attempt_and_a_late_success_still_stands
         many_that_claim_at_once_get_each_delivery_once
         a_retry_is_due_when_it_was_said_to_be
+        what_is_given_back_is_due_as_if_it_had_not_been_leased_and_what_another_has_is_left_alone
         what_is_old_and_done_goes_and_what_is_pending_stays
         a_message_that_nobody_can_read_is_kept
     }

@@ -126,8 +126,8 @@ pub(super) async fn record(pool: &Pool, record: &AttemptRecord) -> Result<()> {
 }
 
 /// What is due at an endpoint that is down waits for its next probe, without being claimed; after a long outage it is
-/// claimed, so that it can be given up. Where an earlier lease ran out, whoever made that attempt did not live to say how
-/// it ended; with an endpoint, an attempt whose beginning is not written was never sent.
+/// claimed, so that it can be given up. Where an earlier lease ran out, whoever had it did not say how that attempt ended, or
+/// that it was not made; with an endpoint, an attempt whose beginning is not written was never sent.
 const CLAIM: &str = "
     SET NOCOUNT ON; SET XACT_ABORT ON;
     IF @@TRANCOUNT > 0 ROLLBACK;
@@ -163,7 +163,7 @@ const CLAIM: &str = "
         WHERE waiting.state = N'pending' AND waiting.next_attempt_at <= @P3
         ORDER BY waiting.next_attempt_at);
     INSERT INTO dbo.delivery_attempts (delivery_id, attempt, at, outcome, reason)
-    SELECT claimed.id, claimed.begun, claimed.lost, N'unknown', N'the process ended before it recorded the outcome'
+    SELECT claimed.id, claimed.begun, claimed.lost, N'unknown', N'no outcome was recorded within the lease'
     FROM @claimed AS claimed
     WHERE claimed.lost IS NOT NULL
       AND NOT EXISTS (
@@ -195,6 +195,23 @@ pub(super) async fn claim(pool: &Pool, limit: u32, now: Timestamp, lease: Durati
         })
     });
     Ok(claimed.collect::<std::result::Result<_, Fault>>()?)
+}
+
+/// After an earlier try there is nothing left to give back.
+const GIVE_BACK: &str = "
+    SET NOCOUNT ON;
+    IF @@TRANCOUNT > 0 ROLLBACK;
+    UPDATE delivery
+    SET attempts = delivery.attempts - 1, lease_until = NULL, next_attempt_at = @P3
+    FROM OPENJSON(@P2) WITH (id uniqueidentifier '$[0]', attempt int '$[1]') AS unbegun
+    JOIN dbo.deliveries AS delivery WITH (UPDLOCK, ROWLOCK) ON delivery.id = unbegun.id
+    WHERE delivery.attempts = unbegun.attempt
+      AND delivery.state = N'pending'
+      AND delivery.lease_until IS NOT NULL
+      AND delivery.begun_at IS NULL";
+
+pub(super) async fn give_back(pool: &Pool, attempts: &[(DeliveryId, u32)], at: Timestamp) -> Result<()> {
+    pool.write(GIVE_BACK, &[&json!(attempts).to_string(), &at.millis()]).await.map(drop)
 }
 
 /// After an earlier try, the message may be there.

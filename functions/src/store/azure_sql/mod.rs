@@ -122,6 +122,10 @@ impl Store for AzureSqlStore {
         deliveries::claim(&self.pool, limit, now, lease).await
     }
 
+    async fn give_back(&self, attempts: Vec<(DeliveryId, u32)>, at: Timestamp) -> Result<()> {
+        deliveries::give_back(&self.pool, &attempts, at).await
+    }
+
     async fn record_attempt(&self, record: AttemptRecord) -> Result<()> {
         deliveries::record(&self.pool, &record).await
     }

@@ -182,6 +182,23 @@ pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Ti
     Ok(claimed)
 }
 
+pub(super) async fn give_back(connection: &mut SqliteConnection, attempts: &[(DeliveryId, u32)], at: Timestamp) -> Result<()> {
+    for (id, attempt) in attempts {
+        sqlx::query(
+            "UPDATE deliveries
+             SET attempts = attempts - 1, lease_until = NULL, next_attempt_at = ?3
+             WHERE id = ?1 AND attempts = ?2 AND state = 'pending' AND lease_until IS NOT NULL AND begun_at IS NULL",
+        )
+        .bind(id.0.as_bytes().as_slice())
+        .bind(attempt)
+        .bind(at.millis())
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| fault(&error))?;
+    }
+    Ok(())
+}
+
 fn millis(row: &SqliteRow, column: usize) -> Result<Duration> {
     let millis: i64 = row.try_get(column).map_err(|error| fault(&error))?;
     u64::try_from(millis).map(Duration::from_millis).map_err(broken)
@@ -218,11 +235,11 @@ async fn pause(connection: &mut SqliteConnection, now: Timestamp) -> Result<()> 
     .map_err(|error| fault(&error))
 }
 
-/// The lease ran out: whoever made that attempt did not live to say how it ended.
+/// The lease ran out, and whoever had it did not say how the attempt ended, or that it was not made.
 async fn mark_unknown(connection: &mut SqliteConnection, id: DeliveryId, attempt: u32, at: Timestamp) -> Result<()> {
     sqlx::query(
         "INSERT INTO delivery_attempts (delivery_id, attempt, at, outcome, reason)
-         VALUES (?, ?, ?, 'unknown', 'the process ended before it recorded the outcome')
+         VALUES (?, ?, ?, 'unknown', 'no outcome was recorded within the lease')
          ON CONFLICT (delivery_id, attempt) DO NOTHING",
     )
     .bind(id.0.as_bytes().as_slice())

@@ -111,6 +111,10 @@ impl Store for SqliteStore {
         self.writer.run((), move |connection, ()| Box::pin(deliveries::claim(connection, limit, now, lease))).await
     }
 
+    async fn give_back(&self, attempts: Vec<(DeliveryId, u32)>, at: Timestamp) -> Result<()> {
+        self.writer.run(attempts, move |connection, attempts| Box::pin(deliveries::give_back(connection, attempts, at))).await
+    }
+
     async fn record_attempt(&self, record: AttemptRecord) -> Result<()> {
         self.writer.record_attempt(record).await
     }
