@@ -405,6 +405,20 @@ async fn no_more_messages_are_taken_in_than_there_are_places_for_their_attempts(
 }
 
 #[tokio::test]
+async fn a_sweep_that_leaves_something_is_due_again_at_once() {
+    let service = Service::start().await;
+    for _ in 0..1001 {
+        service.place().await;
+    }
+    service.relay().await;
+    service.clock.advance(Duration::from_hours(1));
+    let report = service.sweep().await;
+    assert_eq!((report.handed_over, report.next_due == Some(service.app.now())), (1000, true));
+    let report = service.sweep().await;
+    assert_eq!((report.handed_over, report.next_due), (1, None));
+}
+
+#[tokio::test]
 async fn the_trace_of_the_request_reaches_the_attempt() {
     let service = Service::start().await;
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -22,6 +22,7 @@ pub struct Report {
     pub attempted: usize,
     pub handed_over: usize,
     pub expired: Expired,
+    /// When there is something to do again, as far as is known: at once, when this run met its bound.
     pub next_due: Option<Timestamp>,
 }
 
@@ -61,12 +62,13 @@ pub async fn once(app: &Arc<App>) -> Result<Report> {
         report.published = relay::drain(app, bus, &CancellationToken::new()).await?;
     }
     report.handed_over = hand_over(app, app.now().minus(app.settings.unreceived_after)).await?;
+    let leaves_some = report.handed_over >= BATCH as usize * CLAIMS;
     report.attempted = retry_deliveries(app).await?;
     let now = app.now();
     report.expired = app.store.expire(Expiry { now, events_before: now.minus(app.settings.retention), limit: BATCH * 10 }).await?;
     let waiting = app.store.next_due().await?;
     telemetry::swept(app.now(), &waiting);
-    report.next_due = waiting.next_due();
+    report.next_due = if leaves_some { Some(now) } else { waiting.next_due() };
     if report.found_nothing() {
         tracing::debug!("swept: nothing was left");
     } else {
