@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Stages the app and runs it under the real Functions host: `func start`. Says what is missing and how to get it.
+# Stages the app and runs it under the real Functions host: `func start`. Says what is missing and how to get it. Files
+# that the settings name by a relative path, the database for one, are in .orders/func and outlive the staged app.
 # Usage: scripts/dev.sh [ARGUMENTS OF func start]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,7 +26,12 @@ fi
 [ "$missing" = 0 ] || exit 1
 
 scripts/stage.sh target/app
-cp "$settings" target/app/local.settings.json
-# The host starts the binary in its own folder; a relative database belongs there, and is migrated first.
-(cd target/app && ORDERS_DATABASE=$(setting ORDERS_DATABASE) ./orders migrate)
+data=$PWD/.orders/func
+mkdir -p "$data"
+# The host starts the binary in the folder of the staged app, which goes at the next start.
+jq --arg data "$data/" '
+  (.Values.ORDERS_DATABASE | strings) |= sub("^sqlite:(?!/)"; "sqlite:" + $data)
+  | (.Values.NOTIFY_FILE | strings | select(. != "")) |= sub("^(?!/)"; $data)' "$settings" >target/app/local.settings.json
+settings=target/app/local.settings.json
+ORDERS_DATABASE=$(setting ORDERS_DATABASE) target/app/orders migrate
 exec func start --script-root target/app "$@"
