@@ -42,6 +42,26 @@ fn a_bad_setting_ends_the_process_with_one_sentence_that_names_it() {
     }
 }
 
+#[tokio::test]
+async fn a_file_that_cannot_be_appended_to_holds_nobody_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = folder.path().join("told.jsonl");
+    let (dev, port) = process::dev(folder.path(), &[("NOTIFY_CHANNELS", "file"), ("NOTIFY_FILE", told.to_str().unwrap())]).await;
+    // Somebody puts something in its place that nobody reads from.
+    drop(std::fs::remove_file(&told));
+    assert!(Command::new("mkfifo").arg(&told).status().unwrap().success());
+    let http = reqwest::Client::builder().timeout(process::PATIENCE).build().unwrap();
+    let url = format!("http://127.0.0.1:{port}/api/orders");
+    let placed: Value = http.post(&url).json(&order()).send().await.unwrap().json().await.unwrap();
+    let timeline = format!("{url}/{}/timeline", placed["id"].as_str().unwrap());
+    process::until("the attempt fails and says why", || async {
+        let text = http.get(&timeline).send().await.unwrap().text().await.unwrap();
+        (text.contains("delivery.retrying") && text.contains("not a regular file")).then_some(())
+    })
+    .await;
+    dev.end().await;
+}
+
 #[test]
 fn help_lists_every_setting_and_openapi_prints_the_description() {
     let help = String::from_utf8(run(&["--help"], &[]).stdout).unwrap();

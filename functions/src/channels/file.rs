@@ -9,7 +9,7 @@ use crate::domain::{
 };
 use serde::Serialize;
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -43,12 +43,20 @@ impl JsonLines {
         Self { path: path.to_owned(), file: Mutex::new(None) }
     }
 
+    /// Opening a pipe would wait for its reader, and hold up the whole process; so would writing into a full one.
+    fn open(&self) -> io::Result<File> {
+        if fs::metadata(&self.path).is_ok_and(|there| !there.is_file()) {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        OpenOptions::new().create(true).append(true).open(&self.path)
+    }
+
     /// One write call a line, so that the lines of several processes do not mix.
     fn append(&self, line: &[u8]) -> io::Result<()> {
         let mut slot = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match slot.as_mut() {
             Some(file) => file,
-            None => slot.insert(OpenOptions::new().create(true).append(true).open(&self.path)?),
+            None => slot.insert(self.open()?),
         };
         let written = file.write_all(line);
         if written.is_err() {
