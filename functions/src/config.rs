@@ -2,6 +2,7 @@
 
 mod bus;
 mod email;
+mod files;
 mod identity;
 mod keyring;
 mod secrets;
@@ -28,7 +29,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use uuid::Uuid;
 
 /// One row of the settings table.
@@ -169,13 +170,24 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// A value that cannot be read is not the same as none.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn are_text() -> Result<(), ConfigError> {
+    match SETTINGS.iter().find(|setting| std::env::var_os(setting.name).is_some_and(|value| value.to_str().is_none())) {
+        Some(setting) => Err(wrong(setting.name, "is not UTF-8")),
+        None => Ok(()),
+    }
+}
+
 /// The topic and the subscription that the settings name.
 pub fn entities() -> Result<(String, String), ConfigError> {
+    are_text()?;
     bus::entities(&environment)
 }
 
 impl Config {
     pub fn from_environment(role: &Role) -> Result<Self, ConfigError> {
+        are_text()?;
         Self::read(role, environment)
     }
 
@@ -210,7 +222,7 @@ impl Config {
                     "private" => webhook::Reach::Private,
                     _ => return Err(wrong(WEBHOOK_REACH, "must be public or private")),
                 },
-                authorities: get(AUTHORITIES).map(PathBuf::from),
+                authorities: files::authorities(&get)?,
                 ..webhook::Settings::default()
             },
             relay: match text(RELAY, "on").as_str() {
@@ -239,6 +251,11 @@ impl Config {
             channels,
             vault: secrets.vault(&get, &azure)?,
         };
+        let notifies = matches!(role, Role::Dev { .. } | Role::Functions | Role::Api | Role::Worker);
+        // The one of dev is made along with its folder.
+        if let Some(path) = get(FILE).filter(|_| notifies && config.channels.iter().any(|name| name == "file")) {
+            files::appendable(Path::new(&path))?;
+        }
         Ok(config)
     }
 }
@@ -257,6 +274,9 @@ fn at_most_once(list: &str) -> Result<Vec<String>, ConfigError> {
 
 fn channel_names(list: &str) -> Result<Vec<String>, ConfigError> {
     let names = names(list);
+    if names.is_empty() {
+        return Err(wrong(CHANNELS, format!("names no channel; there are {}", channels::KNOWN.join(", "))));
+    }
     if let Some(unknown) = names.iter().find(|name| !channels::KNOWN.contains(&name.as_str())) {
         return Err(wrong(CHANNELS, format!("names {unknown:?}, which is no channel; there are {}", channels::KNOWN.join(", "))));
     }
@@ -269,6 +289,7 @@ fn channel_names(list: &str) -> Result<Vec<String>, ConfigError> {
 fn database<G: Fn(&str) -> Option<String>>(get: &G, azure: &Azure<&G>, dev_folder: Option<&Path>) -> Result<Database, ConfigError> {
     match (get(DATABASE), dev_folder) {
         (Some(value), _) => match value.strip_prefix("sqlite:") {
+            Some(":memory:") => Err(wrong(DATABASE, "must name a file: a database in memory would be another one for each connection")),
             Some(path) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
             None if value.contains('=') => azure_sql(&value, get, azure).map(|server| Database::AzureSql(Box::new(server))),
             _ => Err(wrong(DATABASE, "must have the form sqlite:PATH, or be a connection string of SQL Server")),
@@ -341,9 +362,12 @@ fn listen(role: &Role, value: Option<&str>, port: Option<&str>) -> Result<Socket
 }
 
 fn log_filter(text: String) -> Result<String, ConfigError> {
-    match EnvFilter::builder().parse(&text) {
-        Ok(_) => Ok(text),
-        Err(error) => Err(wrong(LOG, format!("must be a level, or TARGET=LEVEL separated by commas: {error}"))),
+    // A lone word that is no level would be a target, and nothing else would be logged.
+    let stray = text.split(',').map(str::trim).find(|part| !part.contains(['=', '[']) && part.parse::<LevelFilter>().is_err());
+    match (EnvFilter::builder().parse(&text), stray) {
+        (Ok(_), None) => Ok(text),
+        (Ok(_), Some(stray)) => Err(wrong(LOG, format!("must be a level, or TARGET=LEVEL separated by commas: {stray:?} is no level"))),
+        (Err(error), _) => Err(wrong(LOG, format!("must be a level, or TARGET=LEVEL separated by commas: {error}"))),
     }
 }
 
@@ -415,6 +439,7 @@ mod tests {
         assert!(complaint(&Role::Api, &[file, key, ("ORDERS_LEASE", "0s")]).starts_with("ORDERS_LEASE must be a duration from 1s"));
         assert!(complaint(&Role::Api, &[file, key, ("SWEEP_SCHEDULE", "hourly")]).starts_with("SWEEP_SCHEDULE must"));
         assert!(complaint(&Role::Api, &[file, key, ("RUST_LOG", "orders=loud")]).starts_with("RUST_LOG must be a level"));
+        assert!(complaint(&Role::Api, &[file, key, ("RUST_LOG", "info,blah")]).ends_with("\"blah\" is no level"));
         assert!(complaint(&Role::Api, &[file, key, ("ORDERS_RELAY", "maybe")]).starts_with("ORDERS_RELAY must"));
     }
 

@@ -6,7 +6,11 @@ use crate::support::{
 };
 use orders::config::SETTINGS;
 use serde_json::{Value, json};
-use std::process::{Command, Output};
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    process::{Command, Output},
+};
 
 fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_orders")).args(arguments).env_clear().envs(settings.iter().copied()).output().unwrap()
@@ -33,6 +37,12 @@ fn a_bad_setting_ends_the_process_with_one_sentence_that_names_it() {
         (&["functions"], &[file], "orders: FUNCTIONS_CUSTOMHANDLER_PORT is not set"),
         (&["dev"], &[("NOTIFY_CHANNELS", "pigeon")], "orders: NOTIFY_CHANNELS names \"pigeon\""),
         (&["migrate"], &[], "orders: ORDERS_DATABASE is not set"),
+        (&["worker"], &[("ORDERS_DATABASE", "sqlite::memory:")], "orders: ORDERS_DATABASE must name a file"),
+        (&["worker"], &[file, ("RUST_LOG", "blah")], "orders: RUST_LOG must be a level"),
+        (&["worker"], &[file, ("NOTIFY_CHANNELS", ",")], "orders: NOTIFY_CHANNELS names no channel"),
+        (&["worker"], &[file, ("NOTIFY_CHANNELS", "file"), ("NOTIFY_FILE", "/nope/x")], "orders: NOTIFY_FILE cannot be written"),
+        (&["worker"], &[file, ("NOTIFY_CHANNELS", "file"), ("NOTIFY_FILE", "/dev/null")], "orders: NOTIFY_FILE is not a regular file"),
+        (&["worker"], &[file, ("SSL_CERT_FILE", "/nope")], "orders: SSL_CERT_FILE cannot be read"),
     ] {
         let output = run(arguments, settings);
         let said = String::from_utf8(output.stderr).unwrap();
@@ -40,6 +50,27 @@ fn a_bad_setting_ends_the_process_with_one_sentence_that_names_it() {
         assert!(said.starts_with(sentence) && said.trim_end().lines().count() == 1, "{arguments:?}: {said}");
         assert!(output.stdout.is_empty(), "{arguments:?} went on");
     }
+}
+
+#[test]
+fn a_setting_that_is_not_utf_8_is_named_and_not_taken_for_unset() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orders"));
+    command.arg("worker").env_clear().env("ORDERS_DATABASE", "sqlite:orders.sqlite");
+    let output = command.env("ORDERS_TOPIC", OsStr::from_bytes(b"orders\xff")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "orders: ORDERS_TOPIC is not UTF-8\n");
+}
+
+#[tokio::test]
+async fn a_worker_that_receives_from_nowhere_says_so_as_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("orders.sqlite").display());
+    let settings = [("ORDERS_DATABASE", database.as_str()), ("ORDERS_LISTEN", "127.0.0.1:0")];
+    let mut worker = Process::start(&["worker"], &settings);
+    let said = worker.line(|line| serde_json::from_str::<Value>(line).ok().filter(|record| record["level"] == "ERROR")).await;
+    let message = said["message"].as_str().unwrap();
+    assert!(message.contains("this worker receives nothing") && message.contains("ServiceBus"), "{message}");
+    worker.end().await;
 }
 
 #[tokio::test]

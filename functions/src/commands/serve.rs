@@ -62,6 +62,9 @@ pub struct Process {
 impl Process {
     pub fn new(role: Role, config: Config) -> anyhow::Result<Self> {
         let client = bus(&config)?;
+        if client.is_none() {
+            tell_of_no_bus(&role);
+        }
         let publisher = client.as_ref().filter(|_| config.relay).map(|client| client.sender() as Arc<dyn Bus>);
         Ok(Self { app: app(&config, publisher), role, config, client })
     }
@@ -120,12 +123,17 @@ impl Process {
     }
 }
 
+fn tell_of_no_bus(role: &Role) {
+    if *role == Role::Worker {
+        tracing::error!("no Service Bus is named, by ServiceBus or otherwise: this worker receives nothing, and events stay in the outbox");
+    } else {
+        tracing::warn!("no Service Bus is named: events stay in the outbox");
+    }
+}
+
 /// The one client of this process, where a bus is named.
 pub fn bus(config: &Config) -> anyhow::Result<Option<ServiceBusClient>> {
-    let Some(settings) = config.bus.clone() else {
-        tracing::warn!("no Service Bus is named: events stay in the outbox");
-        return Ok(None);
-    };
+    let Some(settings) = config.bus.clone() else { return Ok(None) };
     let client = ServiceBusClient::new(settings, Arc::new(|| SystemClock.now())).context("Service Bus cannot be used")?;
     Ok(Some(client))
 }

@@ -1,8 +1,7 @@
 //! Where the bus is and how to be let in.
 
-use super::{AUTHORITIES, CLIENT_ID, CONNECTION_STRING, ConfigError, NAMESPACE, SUBSCRIPTION, TOPIC, TRANSPORT, identity::Azure, wrong};
+use super::{CLIENT_ID, CONNECTION_STRING, ConfigError, NAMESPACE, SUBSCRIPTION, TOPIC, TRANSPORT, files, identity::Azure, wrong};
 use crate::bus::service_bus::{ConnectionString, Endpoint, Login, Settings, Transport};
-use std::path::PathBuf;
 
 /// The topic and its subscription.
 pub(super) fn entities(get: &impl Fn(&str) -> Option<String>) -> Result<(String, String), ConfigError> {
@@ -41,7 +40,7 @@ pub(super) fn read<G: Fn(&str) -> Option<String>>(get: &G, azure: &Azure<&G>, co
             Login::Entra { namespace, credential }
         }
     };
-    let authorities = get(AUTHORITIES).map(PathBuf::from);
+    let authorities = files::authorities(get)?;
     // Enough messages wait here to keep every place busy, and not so many that their locks have to be renewed for nothing.
     let prefetch = concurrency.saturating_mul(4);
     Ok(Some(Settings { transport, prefetch, authorities, ..Settings::new(login, topic, subscription) }))

@@ -1,6 +1,6 @@
 //! Where e-mail is handed in, and what lets it in.
 
-use super::{AUTHORITIES, CHANNELS, CLIENT_ID, ConfigError, EMAIL_FROM, EMAIL_PASSWORD, EMAIL_SERVER, identity::Azure, wrong};
+use super::{AUTHORITIES, CHANNELS, CLIENT_ID, ConfigError, EMAIL_FROM, EMAIL_PASSWORD, EMAIL_SERVER, files, identity::Azure, wrong};
 use crate::channels::email::{
     self,
     server::{Acs, AcsLogin, Address, Patience, Server, Settings, Smtp, Tls},
@@ -8,7 +8,6 @@ use crate::channels::email::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use lettre::message::Mailbox;
 use reqwest::Url;
-use std::path::PathBuf;
 
 /// `None` when no channel needs it.
 pub(super) fn read<G: Fn(&str) -> Option<String>>(
@@ -36,7 +35,7 @@ pub(super) fn read<G: Fn(&str) -> Option<String>>(
                     return Err(wrong(EMAIL_PASSWORD, format!("is set, and {EMAIL_SERVER} names no user: smtps://USER@HOST")));
                 }
             };
-            let authorities = get(AUTHORITIES).map(PathBuf::from);
+            let authorities = files::authorities(get)?;
             let trust = match tls {
                 Tls::None => None,
                 Tls::Required | Tls::Implicit => {
