@@ -69,6 +69,14 @@ impl Operator {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Of a command that leaves something where it is.
+    async fn said_leaving_some(&self, arguments: &[&str]) -> String {
+        let output = self.dlq(arguments).await;
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && complaint.contains("stay where they are"), "{arguments:?}: {complaint}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     async fn listed(&self) -> Vec<Value> {
         self.said(&["list", "--json"]).await.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -96,20 +104,33 @@ async fn what_was_put_aside_is_one_list_wherever_it_lies() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_bus_the_list_says_that_the_brokers_letters_are_left_out() {
+    let service = Service::start().await;
+    orders::work::notify::take(&service.app, b"{}", Some("lost"), 1).await.unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orders"));
+    command.args(["dlq", "list", "--json"]).env_clear();
+    command.env("ORDERS_DATABASE", format!("sqlite:{}", service.folder.path().join("orders.sqlite").display()));
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let warned = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && warned.contains("dead-letter queue is left out") && !warned.contains("outbox"), "{warned}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_hands_to_notify_what_can_be_understood_and_leaves_the_rest() {
     let (operator, id) = Operator::start().await;
     let rehearsed = operator.said(&["replay", "--all", "--dry-run"]).await;
     assert!(rehearsed.contains("4 in all; nothing was done"), "{rehearsed}");
     assert_eq!(operator.dead_letters(), 3);
 
-    let said = operator.said(&["replay", "--all"]).await;
+    let said = operator.said_leaving_some(&["replay", "--all"]).await;
     assert!(said.contains("1 of 4 done") && said.contains("never written here"), "{said}");
     assert_eq!(operator.dead_letters(), 2);
     let told = std::fs::read_to_string(operator.service.folder.path().join("told.jsonl")).unwrap();
     assert_eq!((told.lines().count(), told.contains(&id)), (1, true), "{told}");
     assert!(operator.service.timeline(&id).await.contains(&"delivery.succeeded".to_owned()));
 
-    let again = operator.said(&["replay", "--all", "--rate", "1000"]).await;
+    let again = operator.said_leaving_some(&["replay", "--all", "--rate", "1000"]).await;
     assert!(again.contains("0 of 3 done"), "{again}");
     assert_eq!(operator.listed().await.len(), 3, "what is not understood is not rejected once more");
     assert_eq!(operator.broker.waiting(), 0, "nothing was sent to the topic");

@@ -23,7 +23,8 @@ pub(super) struct Item {
     pub(super) description: Option<String>,
     pub(super) delivery_count: u32,
     pub(super) at: Option<Timestamp>,
-    pub(super) body: Vec<u8>,
+    /// How long its body is. The body itself is read when it is needed: there may be many.
+    pub(super) bytes: usize,
 }
 
 #[derive(Serialize)]
@@ -61,16 +62,17 @@ impl std::fmt::Display for Place {
 }
 
 impl Item {
-    pub(super) fn letter(message: &ReceivedMessage) -> Self {
+    /// `rows` hold the same message.
+    pub(super) fn letter(message: &ReceivedMessage, rows: Vec<i64>) -> Self {
         Self {
             place: Place::Letter(message.sequence_number.unwrap_or_default()),
-            rows: Vec::new(),
+            rows,
             message_id: message.message_id.clone(),
             reason: message.dead_letter_reason.clone().unwrap_or_else(|| "no reason was given".into()),
             description: message.dead_letter_description.clone().filter(|text| !text.is_empty()),
             delivery_count: message.delivery_count,
             at: message.enqueued_at,
-            body: message.body.clone(),
+            bytes: message.body.len(),
         }
     }
 
@@ -84,7 +86,7 @@ impl Item {
             description: None,
             delivery_count: message.delivery_count,
             at: Some(message.at),
-            body: message.body,
+            bytes: message.body.len(),
         }
     }
 
@@ -95,7 +97,7 @@ impl Item {
         format!("{:<10} {at:<24} {:>5}  {id:<36}  {}", self.place.to_string(), self.delivery_count, self.reason.escape_debug())
     }
 
-    pub(super) fn json(&self, whole: bool) -> serde_json::Result<String> {
+    pub(super) fn json(&self, body: Option<&[u8]>) -> serde_json::Result<String> {
         serde_json::to_string(&Shown {
             id: self.place.to_string(),
             at: self.at,
@@ -103,8 +105,8 @@ impl Item {
             reason: &self.reason,
             description: self.description.as_deref(),
             delivery_count: self.delivery_count,
-            bytes: self.body.len(),
-            body: whole.then(|| String::from_utf8_lossy(&self.body)),
+            bytes: self.bytes,
+            body: body.map(String::from_utf8_lossy),
         })
     }
 }

@@ -1,12 +1,18 @@
 //! Where the messages lie: the broker's dead-letter queue, if a bus is named, and the table.
 
-use super::item::{Item, Place};
+use super::{
+    item::{Item, Place},
+    oldest::Oldest,
+    selection::Selection,
+};
 use crate::{
     app::App,
     bus::service_bus::{DeadLetterQueue, Error, ErrorKind, ReceivedMessage},
     domain::timestamp::Timestamp,
+    store::Rejected,
 };
 use anyhow::Context;
+use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, VecDeque},
     iter,
@@ -40,34 +46,56 @@ impl<'a> Letters<'a> {
         }
     }
 
-    /// All of them, oldest first, without taking any. A message that lies in both places is one.
-    pub(super) async fn all(&self) -> anyhow::Result<Vec<Item>> {
-        let mut items = Vec::new();
+    /// Those that are selected, oldest first, without taking any. A message that lies in both places is one. However many
+    /// there are, no more is kept of them than the selection's limit, and of each row what tells its message from others.
+    pub(super) async fn find(&self, selection: &Selection) -> anyhow::Result<Vec<Item>> {
+        let now = self.app.now();
+        let mut found = Oldest::new(selection.limit);
+        let mut rows: HashMap<Mark, Vec<i64>> = HashMap::new();
+        self.each_row(|row| rows.entry(mark(row.message.message_id.as_deref(), &row.message.body)).or_default().push(row.id)).await?;
         if let Some(queue) = &self.queue {
             let mut from = 0;
             loop {
                 let page = queue.peek(from, BATCH).await.context("the dead-letter queue cannot be read")?;
                 let Some(last) = page.last().and_then(|message| message.sequence_number) else { break };
-                items.extend(page.iter().map(Item::letter));
+                for message in &page {
+                    let same = rows.remove(&mark(message.message_id.as_deref(), &message.body)).unwrap_or_default();
+                    found.offer(Some(Item::letter(message, same)).filter(|item| selection.takes(item, now)));
+                }
                 from = last + 1;
             }
         }
-        let letters: HashMap<_, _> =
-            items.iter().enumerate().map(|(index, item)| ((item.message_id.clone(), item.body.clone()), index)).collect();
+        self.each_row(|row| {
+            let alone = rows.get(&mark(row.message.message_id.as_deref(), &row.message.body)).is_some_and(|ids| ids.contains(&row.id));
+            found.offer(Some(row).filter(|_| alone).map(Item::row).filter(|item| selection.takes(item, now)));
+        })
+        .await?;
+        Ok(found.oldest())
+    }
+
+    async fn each_row(&self, mut see: impl FnMut(Rejected)) -> anyhow::Result<()> {
         let mut from = 0;
         loop {
             let page = self.app.store.rejected(from, BATCH).await?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else { return Ok(()) };
             from = last.id + 1;
-            for row in page {
-                match letters.get(&(row.message.message_id.clone(), row.message.body.clone())) {
-                    Some(index) => items[*index].rows.push(row.id),
-                    None => items.push(Item::row(row)),
-                }
-            }
+            page.into_iter().for_each(&mut see);
         }
-        items.sort_by_key(|item| item.at);
-        Ok(items)
+    }
+
+    /// What lies there; `None` when it has gone.
+    pub(super) async fn body(&self, place: Place) -> anyhow::Result<Option<Vec<u8>>> {
+        match (place, &self.queue) {
+            (Place::Row(number), _) => {
+                let row = self.app.store.rejected(number, 1).await?.pop().filter(|row| row.id == number);
+                Ok(row.map(|row| row.message.body))
+            }
+            (Place::Letter(number), Some(queue)) => {
+                let page = queue.peek(number, 1).await.context("the dead-letter queue cannot be read")?;
+                Ok(page.into_iter().find(|message| message.sequence_number == Some(number)).map(|message| message.body))
+            }
+            (Place::Letter(_), None) => Ok(None),
+        }
     }
 
     /// Takes messages out of the queue on loan, and gives each that is `wanted` to `handle`, which says whether it is done
@@ -75,7 +103,7 @@ impl<'a> Letters<'a> {
     pub(super) async fn take(
         &self,
         mut wanted: HashMap<i64, Item>,
-        mut handle: impl AsyncFnMut(&Item) -> anyhow::Result<bool>,
+        mut handle: impl AsyncFnMut(&Item, &[u8]) -> anyhow::Result<bool>,
     ) -> anyhow::Result<usize> {
         let Some(queue) = &self.queue else { return Ok(0) };
         let (mut done, mut held): (usize, Vec<ReceivedMessage>) = (0, Vec::new());
@@ -87,11 +115,11 @@ impl<'a> Letters<'a> {
             }
             let first_end = batch.iter().filter_map(|message| message.locked_until).min();
             let (mut left, mut renew_at) = (VecDeque::from(batch), self.half_way_to(first_end));
-            while let Some(message) = left.pop_front() {
+            while let Some(mut message) = left.pop_front() {
                 let item = message.sequence_number.and_then(|number| wanted.remove(&number));
                 let finished = match &item {
                     Some(item) => {
-                        let mut handling = pin!(handle(item));
+                        let mut handling = pin!(handle(item, &message.body));
                         loop {
                             // At a slow rate, or with a slow database, all of them together take longer than a lock lasts.
                             tokio::select! {
@@ -106,6 +134,7 @@ impl<'a> Letters<'a> {
                 };
                 if !finished {
                     // Held, so that the next batch holds others.
+                    message.body = Vec::new();
                     held.push(message);
                 } else if remove(queue, &message).await? {
                     done += 1;
@@ -156,6 +185,14 @@ async fn remove(queue: &DeadLetterQueue, message: &ReceivedMessage) -> Result<bo
         }
         Err(error) => Err(error),
     }
+}
+
+/// By which a message in the table is known to be the same as a letter.
+type Mark = [u8; 32];
+
+fn mark(message_id: Option<&str>, body: &[u8]) -> Mark {
+    let id = message_id.map_or(Mark::default(), |id| Sha256::digest(id).into());
+    Sha256::new_with_prefix(id).chain_update(body).finalize().into()
 }
 
 /// The letters among the items, by their sequence number, and the rest.

@@ -2,6 +2,7 @@
 
 mod item;
 mod letters;
+mod oldest;
 mod selection;
 mod work;
 
@@ -61,6 +62,9 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         vault.read().await?;
     }
     let client = serve::bus(&config)?;
+    if client.is_none() {
+        tracing::warn!("no Service Bus is named, by ServiceBus or otherwise: what lies in its dead-letter queue is left out");
+    }
     let app = serve::app(&config, None);
     app.store.schema().await?;
     let letters = Letters::new(client.as_ref().map(ServiceBusClient::dead_letter_queue), &app);

@@ -63,7 +63,7 @@ mod tests {
 
     fn item(place: Place, reason: &str, at: i64) -> Item {
         let (rows, at) = (vec![], Some(Timestamp::from_millis(at)));
-        Item { place, rows, message_id: None, reason: reason.into(), description: None, delivery_count: 1, at, body: vec![] }
+        Item { place, rows, message_id: None, reason: reason.into(), description: None, delivery_count: 1, at, bytes: 0 }
     }
 
     #[test]

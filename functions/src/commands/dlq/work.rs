@@ -17,17 +17,19 @@ pub(super) async fn list(letters: &Letters<'_>, selection: &Selection, json: boo
         println!("{:<10} {:<24} {:>5}  {:<36}  reason", "id", "since", "tries", "message id");
     }
     for item in &items {
-        println!("{}", if json { item.json(false)? } else { item.line() });
+        println!("{}", if json { item.json(None)? } else { item.line() });
     }
     Ok(())
 }
 
 pub(super) async fn show(letters: &Letters<'_>, id: &str) -> anyhow::Result<()> {
-    match selected(letters, &Selection::one(id)).await?.first() {
-        Some(item) => println!("{}", item.json(true)?),
-        None => bail!("there is no {id}; `orders dlq list` gives the ids"),
+    if let Some(item) = selected(letters, &Selection::one(id)).await?.first()
+        && let Some(body) = letters.body(item.place).await?
+    {
+        println!("{}", item.json(Some(&body))?);
+        return Ok(());
     }
-    Ok(())
+    bail!("there is no {id}; `orders dlq list` gives the ids")
 }
 
 pub(super) async fn replay(app: &Arc<App>, letters: &Letters<'_>, selection: &Selection, dry_run: bool, rate: u32) -> anyhow::Result<()> {
@@ -38,9 +40,9 @@ pub(super) async fn replay(app: &Arc<App>, letters: &Letters<'_>, selection: &Se
     }
     let count = items.len();
     let mut rhythm = tokio::time::interval(Duration::from_secs(1) / rate);
-    let mut hand_over = async |item: &Item| -> anyhow::Result<bool> {
+    let mut hand_over = async |item: &Item, body: &[u8]| -> anyhow::Result<bool> {
         rhythm.tick().await;
-        let outcome = notify::again(app, &item.body).await?;
+        let outcome = notify::again(app, body).await?;
         match &outcome {
             Ok(()) => println!("{}  handed to Notify", item.place),
             Err(reason) => println!("{}  stays: {reason}", item.place),
@@ -50,7 +52,8 @@ pub(super) async fn replay(app: &Arc<App>, letters: &Letters<'_>, selection: &Se
     let (in_queue, in_table) = letters::part(items);
     let mut done = letters.take(in_queue, &mut hand_over).await?;
     for item in &in_table {
-        if hand_over(item).await? {
+        let Some(body) = letters.body(item.place).await? else { continue };
+        if hand_over(item, &body).await? {
             letters.forget(Some(item)).await?;
             done += 1;
         }
@@ -59,7 +62,7 @@ pub(super) async fn replay(app: &Arc<App>, letters: &Letters<'_>, selection: &Se
     app.background.close();
     app.background.wait().await;
     println!("{done} of {count} done");
-    Ok(())
+    all_or_fail(done, count)
 }
 
 pub(super) async fn purge(letters: &Letters<'_>, selection: &Selection, dry_run: bool) -> anyhow::Result<()> {
@@ -70,12 +73,20 @@ pub(super) async fn purge(letters: &Letters<'_>, selection: &Selection, dry_run:
     }
     let count = items.len();
     let (in_queue, in_table) = letters::part(items);
-    let mut done = letters.take(in_queue, async |_: &Item| Ok(true)).await?;
+    let mut done = letters.take(in_queue, async |_: &Item, _: &[u8]| Ok(true)).await?;
     for item in &in_table {
         letters.forget(Some(item)).await?;
         done += 1;
     }
     println!("{done} of {count} removed");
+    all_or_fail(done, count)
+}
+
+/// A script sees by the exit code that something stays.
+fn all_or_fail(done: usize, count: usize) -> anyhow::Result<()> {
+    if done < count {
+        bail!("{} of {count} stay where they are", count - done);
+    }
     Ok(())
 }
 
@@ -96,9 +107,5 @@ async fn chosen(letters: &Letters<'_>, selection: &Selection) -> anyhow::Result<
 
 async fn selected(letters: &Letters<'_>, selection: &Selection) -> anyhow::Result<Vec<Item>> {
     selection.check()?;
-    let now = letters.app.now();
-    let mut items = letters.all().await?;
-    items.retain(|item| selection.takes(item, now));
-    items.truncate(selection.limit);
-    Ok(items)
+    letters.find(selection).await
 }
