@@ -3,7 +3,7 @@
 mod to_its_end;
 mod waiting;
 
-pub use waiting::{Turn, Waiting};
+pub use waiting::Waiting;
 
 use crate::{
     bus::{Bus, Subscription},

@@ -1,30 +1,26 @@
 //! Deliveries that are leased to this process and whose attempts have not begun: they can be given back.
 
-use crate::domain::{id::DeliveryId, timestamp::Timestamp};
+use crate::{domain::timestamp::Timestamp, store::Lease};
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     sync::{Mutex, PoisonError},
 };
 
-/// Which attempt at which delivery.
-pub type Turn = (DeliveryId, u32);
-
 #[derive(Debug, Default)]
-pub struct Waiting(Mutex<HashMap<Turn, Timestamp>>);
+pub struct Waiting(Mutex<HashSet<Lease>>);
 
 impl Waiting {
-    pub fn enter(&self, turn: Turn, lease_until: Timestamp) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(turn, lease_until);
+    pub fn enter(&self, lease: Lease) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(lease);
     }
 
     /// Ends the waiting. `false`: the delivery was given back meanwhile, and is not this attempt's any more.
-    pub fn leave(&self, turn: Turn) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&turn).is_some()
+    pub fn leave(&self, lease: Lease) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&lease)
     }
 
-    /// Those whose leases have ended. Whoever gets them gives them back; their attempts are not made.
-    pub fn take_late(&self, now: Timestamp) -> Vec<Turn> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.extract_if(|_, lease_until| *lease_until <= now).map(|(turn, _)| turn).collect()
+    /// Those that have ended. Whoever gets them gives them back; their attempts are not made.
+    pub fn take_late(&self, now: Timestamp) -> Vec<Lease> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extract_if(|lease| lease.until <= now).collect()
     }
 }

@@ -136,6 +136,14 @@ pub enum Accepted {
     UnknownEvent,
 }
 
+/// What a process holds a delivery by: until then the attempt is its to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lease {
+    pub delivery: DeliveryId,
+    pub attempt: u32,
+    pub until: Timestamp,
+}
+
 #[derive(Debug, Clone)]
 pub struct AttemptRecord {
     pub delivery: DeliveryId,
@@ -238,7 +246,7 @@ pub trait Store: Ledger + Registers + Send + Sync + fmt::Debug {
     async fn claim_deliveries(&self, limit: u32, now: Timestamp, lease: Duration) -> Result<Vec<Delivery>>;
     /// Attempts that were not begun, and will not be: their deliveries are due at once, as if they had not been leased.
     /// What somebody else has leased meanwhile is left alone.
-    async fn give_back(&self, attempts: Vec<(DeliveryId, u32)>, at: Timestamp) -> Result<()>;
+    async fn give_back(&self, leases: Vec<Lease>, at: Timestamp) -> Result<()>;
     /// The attempt and what it makes of the delivery. A success stands even after the lease was lost.
     async fn record_attempt(&self, record: AttemptRecord) -> Result<()>;
     /// Events published before `before` that nobody received.

@@ -2,14 +2,14 @@
 
 use super::ledgered;
 use crate::{
-    app::{App, Turn},
+    app::App,
     channels::{Channel, Journal},
     domain::{
         attempt::{Attempt, Outcome},
         delivery::Delivery,
         timestamp::Timestamp,
     },
-    store::{AttemptRecord, Result},
+    store::{AttemptRecord, Lease, Result},
     telemetry::{self, Attempted},
 };
 use std::{sync::Arc, time::Duration};
@@ -25,7 +25,7 @@ const RECORD_TRIES: u32 = 5;
 /// Makes the attempt in the background, when one of the places for it is free. What is `held` goes when it has ended.
 pub fn start(app: &Arc<App>, delivery: Delivery, lease_until: Timestamp, held: Option<OwnedSemaphorePermit>) {
     let here = Arc::clone(app);
-    app.waiting.enter(turn(&delivery), lease_until);
+    app.waiting.enter(lease(&delivery, lease_until));
     app.background.spawn(async move {
         attempt(&here, delivery, lease_until).await;
         drop(held);
@@ -37,14 +37,14 @@ pub async fn all(app: &Arc<App>, deliveries: Vec<Delivery>, lease_until: Timesta
     let mut attempts = JoinSet::new();
     for delivery in deliveries {
         let app = Arc::clone(app);
-        app.waiting.enter(turn(&delivery), lease_until);
+        app.waiting.enter(lease(&delivery, lease_until));
         attempts.spawn(async move { attempt(&app, delivery, lease_until).await });
     }
     attempts.join_all().await;
 }
 
-fn turn(delivery: &Delivery) -> Turn {
-    (delivery.id, delivery.attempt)
+fn lease(delivery: &Delivery, until: Timestamp) -> Lease {
+    Lease { delivery: delivery.id, attempt: delivery.attempt, until }
 }
 
 /// Makes the attempt when one of the places for it is free, and records it; gives the delivery back if too little of the
@@ -56,11 +56,12 @@ async fn attempt(app: &App, delivery: Delivery, lease_until: Timestamp) {
 
 async fn attempt_within(app: &App, mut delivery: Delivery, lease_until: Timestamp) {
     let place = place(app, lease_until).await;
-    if !app.waiting.leave(turn(&delivery)) {
+    let lease = lease(&delivery, lease_until);
+    if !app.waiting.leave(lease) {
         return;
     }
     let Some(_place) = place.filter(|_| !time_to_begin(app, lease_until).is_zero()) else {
-        return give_back(app, vec![turn(&delivery)]).await;
+        return give_back(app, vec![lease]).await;
     };
     let attempted = telemetry::attempt(&delivery);
     delivery.received.event.trace = attempted.trace().or(delivery.received.event.trace);
@@ -97,12 +98,12 @@ fn time_to_begin(app: &App, lease_until: Timestamp) -> Duration {
 
 /// Attempts that were not begun are due again at once, and count for nothing. Should that not be written, they are due
 /// when their leases end, and shown as unknown.
-pub(super) async fn give_back(app: &App, turns: Vec<Turn>) {
-    if turns.is_empty() {
+pub(super) async fn give_back(app: &App, leases: Vec<Lease>) {
+    if leases.is_empty() {
         return;
     }
-    let count = turns.len();
-    match app.store.give_back(turns, app.now()).await {
+    let count = leases.len();
+    match app.store.give_back(leases, app.now()).await {
         Ok(()) => tracing::debug!(count, "gave deliveries back: there was no time for them"),
         Err(error) => tracing::warn!(%error, count, "deliveries could not be given back, and are due when their leases end"),
     }

@@ -8,7 +8,7 @@ use ::orders::{
         delivery::NewDelivery,
         id::{DeliveryId, OrderId},
     },
-    store::{Accepted, AttemptRecord, Expiry, Receipt, RejectedMessage},
+    store::{Accepted, AttemptRecord, Expiry, Lease, Receipt, RejectedMessage},
 };
 use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
@@ -98,8 +98,9 @@ pub async fn what_is_given_back_is_due_as_if_it_had_not_been_leased_and_what_ano
     let service = backend.service().await;
     let (order, ids) = deliveries(&service, 2).await;
     let store = &service.app.store;
+    let lease = |delivery, until| Lease { delivery, attempt: 1, until: at(until) };
     for _ in 0..2 {
-        store.give_back(vec![(ids[0], 1), (DeliveryId(Uuid::from_u128(4711)), 1)], at(10)).await.unwrap();
+        store.give_back(vec![lease(ids[0], 30), lease(DeliveryId(Uuid::from_u128(4711)), 30)], at(10)).await.unwrap();
     }
     assert_eq!(store.next_due().await.unwrap(), Some(at(10)));
     let claimed = store.claim_deliveries(10, at(10), LEASE).await.unwrap();
@@ -107,7 +108,7 @@ pub async fn what_is_given_back_is_due_as_if_it_had_not_been_leased_and_what_ano
     // The lease of the other one ran out, and somebody else has it by now.
     let claimed = store.claim_deliveries(10, at(30), LEASE).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].id, claimed[0].attempt), (1, ids[1], 2));
-    store.give_back(vec![(ids[1], 1)], at(31)).await.unwrap();
+    store.give_back(vec![lease(ids[1], 30), lease(ids[0], 30)], at(31)).await.unwrap();
     assert_eq!(store.claim_deliveries(10, at(39), LEASE).await.unwrap().len(), 0);
     let kinds = service.timeline(&order.to_string()).await;
     assert_eq!(kinds.iter().filter(|kind| *kind == "delivery.unknown").count(), 1, "{kinds:?}");

@@ -1,7 +1,7 @@
 //! Notifications to make, the attempts at them, and messages nobody can read.
 
 use super::{
-    super::{Accepted, AttemptRecord, Receipt, Rejected, RejectedMessage, Result},
+    super::{Accepted, AttemptRecord, Lease, Receipt, Rejected, RejectedMessage, Result},
     connect::{bytes, duration, int, moment, number, number_or_none, text, text_or_none, uuid},
     fault::{Fault, broken},
     outbox,
@@ -203,15 +203,16 @@ const GIVE_BACK: &str = "
     IF @@TRANCOUNT > 0 ROLLBACK;
     UPDATE delivery
     SET attempts = delivery.attempts - 1, lease_until = NULL, next_attempt_at = @P3
-    FROM OPENJSON(@P2) WITH (id uniqueidentifier '$[0]', attempt int '$[1]') AS unbegun
+    FROM OPENJSON(@P2) WITH (id uniqueidentifier '$[0]', attempt int '$[1]', until bigint '$[2]') AS unbegun
     JOIN dbo.deliveries AS delivery WITH (UPDLOCK, ROWLOCK) ON delivery.id = unbegun.id
     WHERE delivery.attempts = unbegun.attempt
       AND delivery.state = N'pending'
-      AND delivery.lease_until IS NOT NULL
+      AND delivery.lease_until = unbegun.until
       AND delivery.begun_at IS NULL";
 
-pub(super) async fn give_back(pool: &Pool, attempts: &[(DeliveryId, u32)], at: Timestamp) -> Result<()> {
-    pool.write(GIVE_BACK, &[&json!(attempts).to_string(), &at.millis()]).await.map(drop)
+pub(super) async fn give_back(pool: &Pool, leases: &[Lease], at: Timestamp) -> Result<()> {
+    let unbegun: Vec<_> = leases.iter().map(|lease| (lease.delivery, lease.attempt, lease.until.millis())).collect();
+    pool.write(GIVE_BACK, &[&json!(unbegun).to_string(), &at.millis()]).await.map(drop)
 }
 
 /// After an earlier try, the message may be there.

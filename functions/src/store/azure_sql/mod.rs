@@ -22,7 +22,7 @@ pub use connect::{Login, Server, User};
 pub use connection_string::{Authentication, ConnectionString, Encryption, Identity, Malformed, Tls};
 
 use super::{
-    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Ledger, Load, Receipt, Registers, Rejected,
+    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Lease, Leased, Ledger, Load, Receipt, Registers, Rejected,
     RejectedMessage, Result, Store, Update, Waiting,
     ledger::{Begin, Begun, Decision, Ending, Entry, Outage, Step, WaitingEvent, Wanted},
 };
@@ -122,8 +122,8 @@ impl Store for AzureSqlStore {
         deliveries::claim(&self.pool, limit, now, lease).await
     }
 
-    async fn give_back(&self, attempts: Vec<(DeliveryId, u32)>, at: Timestamp) -> Result<()> {
-        deliveries::give_back(&self.pool, &attempts, at).await
+    async fn give_back(&self, leases: Vec<Lease>, at: Timestamp) -> Result<()> {
+        deliveries::give_back(&self.pool, &leases, at).await
     }
 
     async fn record_attempt(&self, record: AttemptRecord) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Notifications to make, the attempts at them, and messages nobody can read.
 
 use super::{
-    super::{Accepted, AttemptRecord, Receipt, Rejected, RejectedMessage, Result},
+    super::{Accepted, AttemptRecord, Lease, Receipt, Rejected, RejectedMessage, Result},
     bulk::Around,
     connect::{broken, fault, moment, moment_or_none, number, number_or_none, text, text_or_none, uuid},
     orders, outbox,
@@ -182,16 +182,17 @@ pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Ti
     Ok(claimed)
 }
 
-pub(super) async fn give_back(connection: &mut SqliteConnection, attempts: &[(DeliveryId, u32)], at: Timestamp) -> Result<()> {
-    for (id, attempt) in attempts {
+pub(super) async fn give_back(connection: &mut SqliteConnection, leases: &[Lease], at: Timestamp) -> Result<()> {
+    for lease in leases {
         sqlx::query(
             "UPDATE deliveries
              SET attempts = attempts - 1, lease_until = NULL, next_attempt_at = ?3
-             WHERE id = ?1 AND attempts = ?2 AND state = 'pending' AND lease_until IS NOT NULL AND begun_at IS NULL",
+             WHERE id = ?1 AND attempts = ?2 AND state = 'pending' AND lease_until = ?4 AND begun_at IS NULL",
         )
-        .bind(id.0.as_bytes().as_slice())
-        .bind(attempt)
+        .bind(lease.delivery.0.as_bytes().as_slice())
+        .bind(lease.attempt)
         .bind(at.millis())
+        .bind(lease.until.millis())
         .execute(&mut *connection)
         .await
         .map_err(|error| fault(&error))?;

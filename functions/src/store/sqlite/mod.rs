@@ -20,7 +20,7 @@ mod upkeep;
 mod writer;
 
 use super::{
-    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Leased, Ledger, Load, Receipt, Registers, Rejected,
+    Accepted, Added, Addition, AttemptRecord, EventKey, Expired, Expiry, Lease, Leased, Ledger, Load, Receipt, Registers, Rejected,
     RejectedMessage, Result, Store, Update, Waiting,
     ledger::{Begin, Begun, Decision, Ending, Entry, Outage, Step, WaitingEvent, Wanted},
 };
@@ -111,8 +111,8 @@ impl Store for SqliteStore {
         self.writer.run((), move |connection, ()| Box::pin(deliveries::claim(connection, limit, now, lease))).await
     }
 
-    async fn give_back(&self, attempts: Vec<(DeliveryId, u32)>, at: Timestamp) -> Result<()> {
-        self.writer.run(attempts, move |connection, attempts| Box::pin(deliveries::give_back(connection, attempts, at))).await
+    async fn give_back(&self, leases: Vec<Lease>, at: Timestamp) -> Result<()> {
+        self.writer.run(leases, move |connection, leases| Box::pin(deliveries::give_back(connection, leases, at))).await
     }
 
     async fn record_attempt(&self, record: AttemptRecord) -> Result<()> {
