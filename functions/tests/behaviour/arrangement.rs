@@ -104,6 +104,7 @@ impl Running {
         let temporary = tempfile::tempdir().unwrap();
         let folder = temporary.path().to_owned();
         let path = |name: &str| folder.join(name).display().to_string();
+        std::fs::create_dir(folder.join("told")).unwrap();
         let mut settings = Settings::from([
             ("NOTIFY_CHANNELS", "file"),
             ("NOTIFY_FILE", &path("told/told.jsonl")),

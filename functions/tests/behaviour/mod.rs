@@ -84,7 +84,6 @@ async fn hold(arrangement: Arrangement, envelopes: Envelopes, wanted: impl Fn(&s
 
 async fn hold_on(running: Running, wanted: impl Fn(&str) -> bool) {
     let arrangement = running.arrangement;
-    std::fs::create_dir(running.path("told")).unwrap();
     let mut broken = Vec::new();
     for Behaviour { name, hold } in ALL.iter().filter(|behaviour| wanted(behaviour.name)) {
         if let Err(panic) = AssertUnwindSafe(hold(&running)).catch_unwind().await {

@@ -71,7 +71,7 @@ const ALL: [Promise; 8] = promises! {
         "copy 1, delivery 1: done with",
         "copy 2, delivery 1: done with",
         "copy 3, delivery 1: done with",
-        "rejected at delivery 1: the message is not an event: expected ident at line 1 column 2",
+        "rejected at delivery 1: the message is not an event: is not JSON (line 1, column 2)",
         "rejected at delivery 1: the message has a type that is not known here",
         "rejected at delivery 1: the message has a specversion other than 1.0",
     ];

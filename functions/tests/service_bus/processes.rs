@@ -124,7 +124,7 @@ async fn a_message_that_nobody_understands_is_kept_and_dead_lettered_with_the_sa
     let letter = until("it is a dead letter", || async { client.dead_letter_queue().peek(0, 1).await.unwrap().pop() }).await;
     assert_eq!(letter.body, poison.body);
     let reason = letter.dead_letter_reason.unwrap();
-    assert!(reason.starts_with("the message is not an event: missing field"), "{reason}");
+    assert!(reason.starts_with("the message is not an event: does not hold what it should (line 1, column "), "{reason}");
     let options = SqliteConnectOptions::new().filename(here.folder.path().join("orders.sqlite"));
     let mut database = options.connect().await.unwrap();
     let row = sqlx::query("SELECT reason, body, message_id FROM rejected_messages").fetch_one(&mut database).await.unwrap();
