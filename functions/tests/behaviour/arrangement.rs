@@ -135,10 +135,11 @@ impl Running {
         Self { broker, _temporary: Some(temporary), ..running }
     }
 
-    /// What runs under `func start` at that address, from `target/app` and by the settings in there.
+    /// What runs under `func start` at that address, from `target/app` and by the settings in there, as `scripts/dev.sh` starts it.
     pub fn named(base_url: String) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/app");
-        let text = fs::read_to_string(folder.join("local.settings.json")).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = root.join(".orders/func");
+        let text = fs::read_to_string(root.join("target/app/local.settings.json")).unwrap();
         let given: Value = serde_json::from_str(&text).unwrap();
         let mut settings = Settings::default();
         for (name, value) in given["Values"].as_object().unwrap() {
