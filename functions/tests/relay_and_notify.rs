@@ -350,7 +350,7 @@ async fn an_attempt_that_found_no_place_within_its_lease_is_not_unknown_and_coun
     });
     // The sweep has given it back and taken it up again when the lease is in the future.
     process::until("it is claimed again", || async {
-        service.app.store.next_due().await.unwrap().is_some_and(|due| due > service.app.now()).then_some(())
+        service.app.store.next_due().await.unwrap().next_due().is_some_and(|due| due > service.app.now()).then_some(())
     })
     .await;
     drop(places);

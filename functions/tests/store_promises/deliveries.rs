@@ -102,7 +102,7 @@ pub async fn what_is_given_back_is_due_as_if_it_had_not_been_leased_and_what_ano
     for _ in 0..2 {
         store.give_back(vec![lease(ids[0], 30), lease(DeliveryId(Uuid::from_u128(4711)), 30)], at(10)).await.unwrap();
     }
-    assert_eq!(store.next_due().await.unwrap(), Some(at(10)));
+    assert_eq!(store.next_due().await.unwrap().next_due(), Some(at(10)));
     let claimed = store.claim_deliveries(10, at(10), LEASE).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].id, claimed[0].attempt), (1, ids[0], 1), "no attempt was counted");
     // The lease of the other one ran out, and somebody else has it by now.
