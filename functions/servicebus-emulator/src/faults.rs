@@ -33,6 +33,7 @@ struct Shared {
     entities: Mutex<HashMap<String, Entity>>,
     tokens: AtomicU32,
     write_delay: AtomicU64,
+    outgoing_limit: AtomicU64,
     connections: Mutex<HashMap<u64, Arc<Mailbox>>>,
     last_connection: AtomicU64,
     listening: watch::Sender<bool>,
@@ -47,6 +48,7 @@ impl Default for Shared {
             entities: Mutex::default(),
             tokens: AtomicU32::default(),
             write_delay: AtomicU64::default(),
+            outgoing_limit: AtomicU64::default(),
             connections: Mutex::default(),
             last_connection: AtomicU64::default(),
             listening: watch::Sender::new(true),
@@ -111,6 +113,12 @@ impl Faults {
     /// Sends everything `by` later, in order, as if the broker were that far away. Zero ends it.
     pub fn delay_writes(&self, by: Duration) {
         self.0.write_delay.store(u64::try_from(by.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Says on links over which it sends, when they are attached, that no message is larger than `bytes`; and does not keep to
+    /// it. Zero ends it.
+    pub fn announce_limit(&self, bytes: u64) {
+        self.0.outgoing_limit.store(bytes, Ordering::Relaxed);
     }
 
     /// Refuses connections and drops those that there are, until `resume`. Messages stay.
@@ -198,6 +206,10 @@ impl Faults {
 
     pub(crate) fn write_delay(&self) -> Duration {
         Duration::from_micros(self.0.write_delay.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn outgoing_limit(&self) -> Option<u64> {
+        Some(self.0.outgoing_limit.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
     }
 
     pub(crate) fn disposition_delay(&self, key: &str) -> Duration {

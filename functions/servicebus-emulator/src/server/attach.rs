@@ -70,6 +70,7 @@ impl Session {
         };
         let key = if address.management { format!("{}/$management", address.key()) } else { address.key() };
         let answer = Attach {
+            max_message_size: Some(MAX_MESSAGE_SIZE),
             properties: vec![(Value::symbol("com.microsoft:max-message-batch-size"), Value::Ulong(MAX_MESSAGE_SIZE))],
             ..answer(attach)
         };
@@ -179,7 +180,12 @@ impl Session {
 
     fn open_outgoing(&mut self, attach: &Attach, origin: Origin, key: String, receiver: Waiter, context: &mut Context) {
         let properties = attach.properties.iter().filter(|(name, _)| name.as_text() == Some("com.microsoft:locked-until-utc"));
-        let answer = Attach { properties: properties.cloned().collect(), initial_delivery_count: Some(0), ..answer(attach) };
+        let answer = Attach {
+            properties: properties.cloned().collect(),
+            initial_delivery_count: Some(0),
+            max_message_size: context.server.faults.outgoing_limit(),
+            ..answer(attach)
+        };
         context.send(self.channel, &Performative::Attach(answer.into()));
         let link = Outgoing {
             name: attach.name.clone(),
@@ -208,7 +214,9 @@ fn answer(attach: &Attach) -> Attach {
         source: attach.source.clone(),
         target: attach.target.clone(),
         initial_delivery_count: (attach.role == Role::Receiver).then_some(0),
-        max_message_size: Some(MAX_MESSAGE_SIZE),
+        // What is delivered has annotations that what was sent had not, and an answer to a peek holds many messages: the
+        // limit is one of what is sent to here.
+        max_message_size: None,
         properties: Vec::new(),
     }
 }

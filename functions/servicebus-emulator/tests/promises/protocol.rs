@@ -84,10 +84,11 @@ async fn an_attach_is_answered_with_what_clients_look_for() {
     let mut client = world.connect().await;
     let mode = |attach: &mut Attach| attach.snd_settle_mode = Some(0);
     let (_, attach) = client.attach(Role::Receiver, Some(Terminus::source("q")), Some(Terminus::target("here")), mode).await.unwrap();
-    assert_eq!((attach.role, attach.initial_delivery_count, attach.max_message_size), (Role::Sender, Some(0), Some(262_144)));
+    assert_eq!((attach.role, attach.initial_delivery_count, attach.max_message_size), (Role::Sender, Some(0), None));
     assert_eq!((attach.snd_settle_mode, attach.rcv_settle_mode), (Some(0), Some(1)));
     assert_eq!(attach.source.unwrap().address(), Some("q"));
     let (_, attach) = client.attach(Role::Sender, Some(Terminus::source("here")), Some(Terminus::target("q")), |_| {}).await.unwrap();
+    assert_eq!(attach.max_message_size, Some(262_144));
     assert_eq!(lookup(&attach.properties, "com.microsoft:max-message-batch-size"), Some(&Value::Ulong(262_144)));
 }
 
