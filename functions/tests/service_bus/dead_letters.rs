@@ -1,6 +1,6 @@
 //! Dead letters: put aside with a reason, looked at, and taken out again for certain.
 
-use super::{Broker, id, message, publish_all, receive};
+use super::{Broker, id, message, publish_all, receive, sized};
 use orders::bus::{Settlement, Subscription, service_bus::ErrorKind};
 use std::time::Duration;
 
@@ -72,4 +72,53 @@ async fn a_message_that_fails_for_ever_is_put_aside_by_the_broker() {
     }
     let letters = client.dead_letter_queue().receive(1, WAIT).await.unwrap();
     assert_eq!(letters[0].dead_letter_reason.as_deref(), Some("MaxDeliveryCountExceeded"));
+}
+
+/// Puts messages with bodies of that size aside.
+async fn put_aside(broker: &Broker, count: u128, bytes: usize) {
+    let client = broker.client();
+    let (sender, receiver) = (client.sender(), client.receiver());
+    publish_all(&sender, (0..count).map(|number| sized(number, bytes)).collect()).await;
+    for _ in 0..count {
+        let delivered = receive(&receiver).await;
+        let settlement = Settlement::DeadLetter { reason: "large".into(), description: String::new() };
+        receiver.settle(delivered, settlement).await.unwrap();
+    }
+    receiver.close(WAIT).await;
+    client.close().await;
+}
+
+/// Looks at all of them, page by page.
+async fn peek_all(broker: &Broker) -> Vec<Option<String>> {
+    let client = broker.client();
+    let dead = client.dead_letter_queue();
+    let (mut ids, mut from) = (Vec::new(), 0);
+    loop {
+        let page = dead.peek(from, 100).await.unwrap();
+        let Some(last) = page.last() else { break };
+        from = last.sequence_number.unwrap() + 1;
+        ids.extend(page.into_iter().map(|letter| letter.message_id));
+    }
+    client.close().await;
+    ids
+}
+
+#[tokio::test]
+async fn dead_letters_are_looked_at_however_large_they_are_together() {
+    let broker = Broker::start().await;
+    put_aside(&broker, 4, 260_000).await;
+    assert_eq!(peek_all(&broker).await, (0..4).map(|number| Some(id(number))).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn where_the_broker_announces_a_limit_for_its_answers_they_are_asked_for_in_parts() {
+    let broker = Broker::start().await;
+    put_aside(&broker, 30, 30_000).await;
+    broker.emulator.faults().announce_limit(262_144);
+    assert_eq!(peek_all(&broker).await, (0..30).map(|number| Some(id(number))).collect::<Vec<_>>());
+
+    broker.emulator.faults().announce_limit(20_000);
+    let refused = broker.client().dead_letter_queue().peek(0, 100).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::TooLarge);
+    assert!(refused.to_string().contains("20000 bytes"), "{refused}");
 }

@@ -160,3 +160,23 @@ async fn a_replay_that_takes_longer_than_a_lock_is_done_at_its_first_run() {
     assert!(said.contains("6 of 6 done"), "{said}");
     assert_eq!(operator.dead_letters(), 3);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_that_are_large_together_are_listed_and_purged() {
+    let (operator, _) = Operator::start().await;
+    let client = operator.broker.client();
+    let (sender, receiver) = (client.sender(), client.receiver());
+    super::publish_all(&sender, (1000..1100).map(|number| super::sized(number, 3000)).collect()).await;
+    for _ in 0..100 {
+        let delivered = receive(&receiver).await;
+        receiver.settle(delivered, Settlement::DeadLetter { reason: "large".into(), description: String::new() }).await.unwrap();
+    }
+    receiver.close(PATIENCE).await;
+    client.close().await;
+    assert_eq!(operator.listed().await.len(), 104);
+    operator.broker.emulator.faults().announce_limit(262_144);
+    assert_eq!(operator.listed().await.len(), 104, "and where the broker announces a limit");
+    let said = operator.said(&["purge", "--reason", "large"]).await;
+    assert!(said.contains("100 of 100 removed"), "{said}");
+    assert_eq!(operator.dead_letters(), 3);
+}

@@ -18,7 +18,15 @@ use fe2o3_amqp_types::{
     messaging::{Body, Modified},
     primitives::Value,
 };
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     sync::Mutex,
     time::{Instant, timeout, timeout_at},
@@ -35,6 +43,8 @@ pub struct DeadLetterQueue {
     client: ServiceBusClient,
     path: String,
     link: Mutex<Option<Link>>,
+    /// How many messages the broker's answers have room for, as far as that has been seen.
+    page: AtomicU32,
 }
 
 struct Link {
@@ -57,14 +67,29 @@ impl DeadLetterQueue {
     pub(super) fn new(client: ServiceBusClient) -> Self {
         let settings = client.settings();
         let path = format!("{}/Subscriptions/{}/$deadletterqueue", settings.topic, settings.subscription);
-        Self { client, path, link: Mutex::default() }
+        Self { client, path, link: Mutex::default(), page: AtomicU32::new(u32::MAX) }
     }
 
-    /// Up to `count` messages, oldest first, from a sequence number on, which stay where they are.
+    /// Up to `count` messages, oldest first, from a sequence number on, which stay where they are. Fewer do not mean that there
+    /// are no more; none do. `TooLarge` when the broker announces a limit for its answers that the first message alone exceeds.
     pub async fn peek(&self, from_sequence_number: i64, count: u32) -> Result<Vec<ReceivedMessage>, Error> {
         let mut link = self.link.lock().await;
-        let attached = self.attached(&mut link).await?;
-        management::peek(&attached.management, from_sequence_number, i32::try_from(count).unwrap_or(i32::MAX)).await
+        loop {
+            let count = count.min(self.page.load(Ordering::Relaxed));
+            let attached = self.attached(&mut link).await?;
+            match management::peek(&attached.management, from_sequence_number, i32::try_from(count).unwrap_or(i32::MAX)).await {
+                Err(error) if error.kind == ErrorKind::TooLarge => {
+                    // The refused answer has cost the links.
+                    *link = None;
+                    if count <= 1 {
+                        let text = format!("the message at or after the sequence number {from_sequence_number}: {error}");
+                        return Err(Error::new(ErrorKind::TooLarge, text));
+                    }
+                    self.page.store(count / 2, Ordering::Relaxed);
+                }
+                peeked => return peeked,
+            }
+        }
     }
 
     /// Takes up to `count` messages on loan, waiting for the first of them for `wait` at most. A message that is not settled

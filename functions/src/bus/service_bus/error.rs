@@ -33,6 +33,8 @@ pub enum ErrorKind {
     LockLost,
     /// The broker will never take this message or request.
     Refused,
+    /// What the broker sent is larger than it said when the link was attached, and has cost the link.
+    TooLarge,
     /// This client was closed.
     Closed,
 }
@@ -59,7 +61,7 @@ impl Error {
 
     /// Whether a new link may serve where this one failed.
     pub(super) fn is_loss(&self) -> bool {
-        matches!(self.kind, ErrorKind::Idle | ErrorKind::Link | ErrorKind::Connection)
+        matches!(self.kind, ErrorKind::Idle | ErrorKind::Link | ErrorKind::Connection | ErrorKind::TooLarge)
     }
 
     /// What the broker said; `otherwise` for a condition that says nothing in particular.
@@ -203,6 +205,10 @@ impl From<RecvError> for Error {
     fn from(error: RecvError) -> Self {
         match error {
             RecvError::LinkStateError(error) => error.into(),
+            RecvError::MessageSizeExceeded(exceeded) => Self::new(
+                ErrorKind::TooLarge,
+                format!("the broker sends more than the {} bytes that it says it sends over this link at most", exceeded.max_size),
+            ),
             other => Self::new(ErrorKind::Link, other.to_string()),
         }
     }
