@@ -1,8 +1,9 @@
 //! Messages on loan: how they end, how many there are, and what is left when a receiver leaves.
 
-use super::{Broker, SUBSCRIPTION, client, complete, id, message, publish_all, receive, take};
+use super::{Broker, SUBSCRIPTION, client, complete, id, message, publish_all, receive, sized, take};
 use crate::support::process::until;
-use orders::bus::{Settlement, Subscription};
+use orders::bus::{Bus, BusError, Settlement, Subscription, service_bus::Sender};
+use servicebus_emulator::config::EntityProperties;
 use std::{collections::BTreeSet, time::Duration};
 
 #[tokio::test]
@@ -82,4 +83,43 @@ async fn a_connection_is_shared_by_all_that_a_process_does() {
     client.close().await;
     until("the broker sees it go", || async { (broker.emulator.faults().connections() == 0).then_some(()) }).await;
     assert_eq!(broker.emulator.counts(SUBSCRIPTION).unwrap().active, 0);
+}
+
+/// The largest message that the client sends.
+async fn largest(sender: &Sender) -> usize {
+    for bytes in (0..=262_144_usize).rev().step_by(8) {
+        match &sender.publish(vec![sized(1, bytes)]).await[0] {
+            Ok(()) => return bytes,
+            Err(BusError::Permanent(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("nothing can be sent");
+}
+
+#[tokio::test]
+async fn what_may_be_sent_may_be_received() {
+    let broker = Broker::start().await;
+    let client = broker.client();
+    let bytes = largest(&client.sender()).await;
+    assert!(bytes > 261_000, "{bytes}");
+    let receiver = client.receiver();
+    let delivered = receive(&receiver).await;
+    assert_eq!((delivered.message.body.len(), delivered.delivery_count), (sized(1, bytes).body.len(), 1));
+    complete(&receiver, delivered).await;
+}
+
+#[tokio::test]
+async fn a_message_that_costs_its_link_at_every_delivery_is_an_outage_until_it_is_put_aside() {
+    let properties = EntityProperties { lock_duration: Duration::from_secs(1), max_delivery_count: 3, ..EntityProperties::default() };
+    let broker = Broker::with(properties, |options| options).await;
+    broker.emulator.faults().announce_limit(10_000);
+    let client = broker.client();
+    let (sender, receiver) = (client.sender(), client.receiver());
+    publish_all(&sender, vec![sized(1, 20_000)]).await;
+    let outage = until("the losses are named", || async { client.outage() }).await;
+    assert!(outage.contains(" lost one after the other") && outage.contains("more than the 10000 bytes"), "{outage}");
+    publish_all(&sender, vec![message(2)]).await;
+    assert_eq!(take(&receiver, 1).await, [id(2)], "others are received meanwhile");
+    until("it is a dead letter", || async { (broker.emulator.counts(SUBSCRIPTION).unwrap().dead_letter == 1).then_some(()) }).await;
 }

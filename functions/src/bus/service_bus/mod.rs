@@ -10,6 +10,7 @@ mod connection_string;
 mod dead_letter;
 mod error;
 mod held;
+mod losses;
 mod management;
 mod message;
 mod outage;

@@ -5,6 +5,7 @@ use super::{
     connection::{Connection, Grant},
     error::{Error, ErrorKind},
     held,
+    losses::Losses,
     management::Disposition,
     message::ReceivedMessage,
     receiver::{Command, LinkHandle, Shared},
@@ -52,7 +53,7 @@ struct Link {
 
 /// Receives until the receiver is closed, over one link after the other.
 pub(super) async fn run(shared: &Shared) {
-    let mut failures = 0;
+    let (mut failures, mut losses) = (0, Losses::default());
     for number in 1.. {
         let attached = tokio::select! {
             () = shared.stop.cancelled() => return,
@@ -63,11 +64,14 @@ pub(super) async fn run(shared: &Shared) {
         let error = match attached.unwrap_or_else(|_| Err(Error::timed_out("attaching the receiver"))) {
             Ok(mut link) => {
                 let receipts = shared.receipts.load(Ordering::Relaxed);
-                let ended = serve(shared, &mut link).await;
+                let ended = serve(shared, &mut link, &losses).await;
                 served = shared.receipts.load(Ordering::Relaxed) > receipts;
                 shared.link.send_replace(None);
                 match ended {
-                    Some(error) => error,
+                    Some(error) => {
+                        tell(shared, &error, losses.count(&error));
+                        error
+                    }
                     None => return close(link).await,
                 }
             }
@@ -88,6 +92,23 @@ pub(super) async fn run(shared: &Shared) {
             }
         }
     }
+}
+
+/// Tells of a loss that is not the first for its cause.
+fn tell(shared: &Shared, error: &Error, times: u32) {
+    if times < 2 {
+        return;
+    }
+    tracing::warn!(path = shared.path, %error, times, "lost the receiving link once more, no more than minutes after the last time");
+    // These say themselves that they pass.
+    if !matches!(error.kind, ErrorKind::Connection | ErrorKind::Busy) {
+        shared.client.outages().name(&links_of(shared), format!("{times} lost one after the other: {error}"));
+    }
+}
+
+/// The name of the outage that repeated losses are.
+fn links_of(shared: &Shared) -> String {
+    format!("links to {}", shared.path)
 }
 
 async fn attach(shared: &Shared, number: u64) -> Result<Link, Error> {
@@ -120,7 +141,8 @@ async fn attach_to(shared: &Shared, connection: &Arc<Connection>, number: u64) -
 }
 
 /// `None` when the receiver was closed and all loans are ended.
-async fn serve(shared: &Shared, link: &mut Link) -> Option<Error> {
+async fn serve(shared: &Shared, link: &mut Link, losses: &Losses) -> Option<Error> {
+    let mut losses_end = losses.ends_at();
     loop {
         if let Err(error) = give_credit(shared, link).await {
             return Some(error);
@@ -134,6 +156,10 @@ async fn serve(shared: &Shared, link: &mut Link) -> Option<Error> {
             }
             Some(command) = link.commands.recv() => execute(link, command).await,
             () = shared.credit_bell.notified() => {}
+            () = sleep_until(losses_end.unwrap_or_else(Instant::now)), if losses_end.is_some() => {
+                shared.client.outages().end(&links_of(shared));
+                losses_end = None;
+            }
         }
     }
 }
