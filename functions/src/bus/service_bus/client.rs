@@ -12,8 +12,8 @@ use super::{
     transport::Address,
 };
 use crate::domain::retry::Backoff;
-use std::{fmt, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use std::{fmt, future::pending, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Between two tries to connect.
@@ -32,6 +32,8 @@ struct Inner {
     outages: Outages,
     state: tokio::sync::Mutex<State>,
     closed: CancellationToken,
+    /// How many connections were opened.
+    opened: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -40,6 +42,32 @@ struct State {
     failures: u32,
     /// The last failure, which stands until this moment.
     refused: Option<(Instant, Error)>,
+}
+
+/// The return of a connection that could not be had.
+pub(super) struct Return {
+    opened: watch::Receiver<u64>,
+    is_awaited: bool,
+}
+
+impl Return {
+    /// From here on.
+    pub(super) fn begin(&mut self) {
+        self.opened.mark_unchanged();
+        self.is_awaited = true;
+    }
+
+    /// There is a connection. One that breaks whenever it is used must not hurry anybody.
+    pub(super) fn end(&mut self) {
+        self.is_awaited = false;
+    }
+
+    /// Ends when somebody else has opened the connection, if that is awaited.
+    pub(super) async fn comes(&mut self) {
+        if !self.is_awaited || self.opened.changed().await.is_err() {
+            pending().await
+        }
+    }
 }
 
 impl fmt::Debug for ServiceBusClient {
@@ -64,6 +92,7 @@ impl ServiceBusClient {
             outages: Outages::default(),
             state: tokio::sync::Mutex::default(),
             closed: CancellationToken::new(),
+            opened: watch::Sender::new(0),
         })))
     }
 
@@ -117,6 +146,7 @@ impl ServiceBusClient {
             Ok(connection) => {
                 let connection = Arc::new(connection);
                 *state = State { connection: Some(Arc::clone(&connection)), ..State::default() };
+                self.0.opened.send_modify(|opened| *opened += 1);
                 self.0.outages.end(CONNECTION);
                 Ok(connection)
             }
@@ -127,6 +157,10 @@ impl ServiceBusClient {
                 Err(error)
             }
         }
+    }
+
+    pub(super) fn back(&self) -> Return {
+        Return { opened: self.0.opened.subscribe(), is_awaited: false }
     }
 
     pub(super) fn settings(&self) -> &Settings {

@@ -2,6 +2,7 @@
 
 use super::{
     calls::Calls,
+    client::Return,
     connection::{Connection, Grant},
     error::{Error, ErrorKind},
     held,
@@ -38,7 +39,7 @@ const COMMANDS: usize = 256;
 /// How long a closing link waits for what the broker sent before it heard of it.
 const QUIET: Duration = Duration::from_millis(250);
 /// Between two tries to attach. A link that brought a message, or held for so long, was no failed try.
-const REATTACH: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(15) };
+pub(super) const REATTACH: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(15) };
 const HELD_FOR: Duration = Duration::from_secs(5);
 
 struct Link {
@@ -53,11 +54,11 @@ struct Link {
 
 /// Receives until the receiver is closed, over one link after the other.
 pub(super) async fn run(shared: &Shared) {
-    let (mut failures, mut losses) = (0, Losses::default());
+    let (mut failures, mut losses, mut back) = (0, Losses::default(), shared.client.back());
     for number in 1.. {
         let attached = tokio::select! {
             () = shared.stop.cancelled() => return,
-            attached = timeout(ATTACHING, attach(shared, number)) => attached,
+            attached = timeout(ATTACHING, attach(shared, number, &mut back)) => attached,
         };
         let begun = Instant::now();
         let mut served = false;
@@ -88,7 +89,8 @@ pub(super) async fn run(shared: &Shared) {
         if failures > 1 || !error.is_loss() {
             tokio::select! {
                 () = shared.stop.cancelled() => return,
-                () = tokio::time::sleep(REATTACH.after(failures.max(1), fastrand::f64())) => {}
+                () = tokio::time::sleep(shared.reattach.after(failures.max(1), fastrand::f64())) => {}
+                () = back.comes() => {}
             }
         }
     }
@@ -111,8 +113,15 @@ fn links_of(shared: &Shared) -> String {
     format!("links to {}", shared.path)
 }
 
-async fn attach(shared: &Shared, number: u64) -> Result<Link, Error> {
-    let connection = shared.client.connection().await?;
+async fn attach(shared: &Shared, number: u64, back: &mut Return) -> Result<Link, Error> {
+    back.begin();
+    // The client tells of it; here it lasts until there is a link.
+    let connection = shared.client.connection().await.inspect_err(|error| {
+        if error.kind != ErrorKind::Closed {
+            shared.client.outages().name(&shared.path, error.to_string());
+        }
+    })?;
+    back.end();
     connection.during(attach_to(shared, &connection, number)).await
 }
 

@@ -9,7 +9,10 @@ use super::{
     message::ReceivedMessage,
     pump, renewal,
 };
-use crate::bus::{Delivered, Incoming, SettleError, Settlement, Subscription};
+use crate::{
+    bus::{Delivered, Incoming, SettleError, Settlement, Subscription},
+    domain::retry::Backoff,
+};
 use fe2o3_amqp::link::delivery::DeliveryInfo;
 use std::{
     fmt,
@@ -53,6 +56,7 @@ pub(super) struct Shared {
     /// When the last of the loans are given up.
     pub(super) deadline: OnceLock<Instant>,
     pub(super) locks_lost: AtomicU64,
+    pub(super) reattach: Backoff,
 }
 
 /// How others reach the task that owns the link.
@@ -78,6 +82,10 @@ impl fmt::Debug for Receiver {
 
 impl Receiver {
     pub(super) fn start(client: ServiceBusClient) -> Arc<Self> {
+        Self::start_with(client, pump::REATTACH)
+    }
+
+    fn start_with(client: ServiceBusClient, reattach: Backoff) -> Arc<Self> {
         let settings = client.settings();
         let path = format!("{}/Subscriptions/{}", settings.topic, settings.subscription);
         let (arrivals, arrived) = mpsc::channel(settings.prefetch.max(1) as usize);
@@ -94,6 +102,7 @@ impl Receiver {
             stop,
             deadline: OnceLock::new(),
             locks_lost: AtomicU64::new(0),
+            reattach,
         });
         let renewing = Arc::clone(&shared);
         let pumping = Arc::clone(&shared);
@@ -249,3 +258,6 @@ impl Subscription for Receiver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
