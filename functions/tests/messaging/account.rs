@@ -1,6 +1,6 @@
 //! What became of an order's messages and of the attempts to tell its customer, without what differs from run to run.
 
-use crate::behaviour::arrangement::Running;
+use crate::{behaviour::arrangement::Running, support::process::until};
 use orders::domain::timestamp::Timestamp;
 use serde_json::Value;
 use servicebus_emulator::{
@@ -29,6 +29,8 @@ pub fn failures(running: &Running, order: &str) -> u32 {
 /// The whole account, once the broker has nothing left for Notify.
 pub async fn of(running: &Running, order: &str) -> Vec<String> {
     running.all_settled().await;
+    // What the broker counts, it has yet to write.
+    until("the end of every copy is written", || async { copies(running, order).values().all(|copy| copy.is_gone).then_some(()) }).await;
     let rejected = rejected(running, order).await;
     let mut account = Vec::new();
     for (number, copy) in (1..).zip(copies(running, order).into_values()) {
