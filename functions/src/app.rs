@@ -16,6 +16,7 @@ use crate::{
         event::{Event, Received},
         id::{DeliveryId, EventId, OrderId},
         idempotency::IdempotencyKey,
+        rotating::Rotating,
         settle::Rules,
         timestamp::Timestamp,
         trace::Trace,
@@ -107,7 +108,7 @@ pub enum Console {
     /// Everybody who can reach this process.
     Open,
     /// Whoever has one of these keys.
-    Keys(Keys),
+    Keys(Rotating<Keys>),
 }
 
 impl Console {

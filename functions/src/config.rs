@@ -109,7 +109,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// As its command is called.
+    /// As its command is called, if it has one of its own.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Dev { .. } => "dev",
@@ -117,7 +117,7 @@ impl Role {
             Self::Api => "api",
             Self::Worker => "worker",
             Self::Migrate => "migrate",
-            Self::Operator => "dlq",
+            Self::Operator => "operator",
         }
     }
 }
@@ -215,7 +215,7 @@ impl Config {
                 || dev_folder.map_or_else(|| PathBuf::from("notifications.jsonl"), |data| data.join("notifications.jsonl")),
                 PathBuf::from,
             ),
-            email: email::read(&get, &azure, &channels)?,
+            email: email::read(&get, &azure, &mut secrets, &channels)?,
             webhook: webhook::Settings {
                 reach: match text(WEBHOOK_REACH, if dev_folder.is_some() { "private" } else { "public" }).as_str() {
                     "public" => webhook::Reach::Public,
@@ -245,7 +245,7 @@ impl Config {
                 lease: duration(&get, LEASE, defaults.lease, 1, 3_600)?,
                 sweep_max_sleep: duration(&get, MAX_SLEEP, defaults.sweep_max_sleep, 1, 86_400)?,
                 notify_patience: defaults.notify_patience,
-                console: console(role, get(CONSOLE).as_deref())?,
+                console: console(role, get(CONSOLE).as_deref(), &mut secrets)?,
                 streams: *role != Role::Functions,
             },
             channels,
@@ -382,10 +382,11 @@ fn keys(role: &Role, list: Option<&str>, secrets: &mut Secrets) -> Result<Option
     }
 }
 
-/// On a laptop it is open, unless somebody wants it locked there as well.
-fn console(role: &Role, list: Option<&str>) -> Result<Console, ConfigError> {
+/// On a laptop it is open, unless somebody wants it locked there as well. Who does not show it needs no keys for it.
+fn console(role: &Role, list: Option<&str>, secrets: &mut Secrets) -> Result<Console, ConfigError> {
     match (role, list) {
-        (_, Some(list)) => Keys::parse(list).map(Console::Keys).map_err(|error| wrong(CONSOLE, error.to_string())),
+        (Role::Worker | Role::Migrate | Role::Operator, _) => Ok(Console::Off),
+        (_, Some(list)) => secrets.read(CONSOLE, list, |list| Keys::parse(list).map_err(|error| error.to_string())).map(Console::Keys),
         (Role::Dev { .. }, None) => Ok(Console::Open),
         (_, None) => Ok(Console::Off),
     }

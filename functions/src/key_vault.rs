@@ -1,26 +1,35 @@
 //! Secrets that stand in Azure Key Vault: read when the process starts and again every few minutes, so that one is
 //! rotated without a restart. While the vault is away, the last good value stands.
 
-use crate::{domain::rotating::Rotating, entra};
+use crate::{
+    domain::rotating::{self, Rotating},
+    entra,
+};
 use azure_core::{
     credentials::TokenCredential,
     http::{ExponentialRetryOptions, RetryOptions, StatusCode},
 };
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions, models::Secret};
 use futures_util::future::join_all;
+use secrecy::SecretString;
 use std::{
+    collections::HashMap,
     fmt,
     sync::{
-        Arc,
+        self, Arc, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How long a vault may take for one secret, with the tries again.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The same for a secret that somebody waits for.
+const AT_ONCE: Duration = Duration::from_secs(5);
+/// A secret that a row names is read again until nobody has asked for it for so long: the row may be gone.
+const UNUSED: Duration = Duration::from_hours(24);
 /// The pause before the next try of a process that has never read its secrets.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -32,14 +41,22 @@ struct Inner {
     client: SecretClient,
     every: Duration,
     wanted: Vec<Wanted>,
+    named: sync::Mutex<HashMap<String, Named>>,
     is_read: AtomicBool,
     is_out: AtomicBool,
+}
+
+/// A secret that a row names: asked for when it is needed first, and read again with the settings' from then on.
+struct Named {
+    wanted: Arc<Wanted>,
+    value: rotating::Secret,
+    asked: Instant,
 }
 
 /// Understands a secret's text and puts it in place; a sentence without a subject when it cannot.
 type Take = dyn Fn(&str) -> Result<(), String> + Send + Sync;
 
-/// A setting whose value is a secret's.
+/// A setting, or a row, whose value is a secret's.
 pub struct Wanted {
     variable: &'static str,
     secret: String,
@@ -93,15 +110,48 @@ impl KeyVault {
         options.client_options.retry = RetryOptions::exponential(retry);
         let client = SecretClient::new(url, credential, Some(options))?;
         let (is_read, is_out) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self(Arc::new(Inner { client, every, wanted, is_read, is_out })))
+        Ok(Self(Arc::new(Inner { client, every, wanted, named: sync::Mutex::default(), is_read, is_out })))
     }
 
-    /// Reads every secret that a setting names.
+    /// The secret `name`, which `who` names, as it was read last. The first call asks the vault.
+    ///
+    /// # Errors
+    /// When it was never read, and cannot be within 5 seconds.
+    pub async fn named(&self, who: &'static str, name: &str) -> Result<Arc<SecretString>, Unread> {
+        if let Some(value) = self.known(name) {
+            return Ok(value);
+        }
+        let (wanted, value) = Wanted::new(who, name.to_owned(), |text| Ok(text.into()));
+        self.take(&wanted, AT_ONCE).await?;
+        let current = value.current().ok_or_else(|| self.unread(&wanted, "which gives it no value"));
+        let named = Named { wanted: Arc::new(wanted), value, asked: Instant::now() };
+        self.names().entry(name.to_owned()).or_insert(named);
+        current
+    }
+
+    fn known(&self, name: &str) -> Option<Arc<SecretString>> {
+        let mut names = self.names();
+        let named = names.get_mut(name)?;
+        named.asked = Instant::now();
+        named.value.current()
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashMap<String, Named>> {
+        self.0.named.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads every secret that a setting names, and those that rows name and that were asked for.
     ///
     /// # Errors
     /// The first that could not be had. The others are in place all the same.
     pub async fn read(&self) -> Result<(), Unread> {
-        let outcomes = join_all(self.0.wanted.iter().map(|wanted| self.take(wanted))).await;
+        let named: Vec<Arc<Wanted>> = {
+            let mut names = self.names();
+            names.retain(|_, named| named.asked.elapsed() < UNUSED);
+            names.values().map(|named| Arc::clone(&named.wanted)).collect()
+        };
+        let all = self.0.wanted.iter().chain(named.iter().map(Arc::as_ref));
+        let outcomes = join_all(all.map(|wanted| self.take(wanted, PATIENCE))).await;
         outcomes.into_iter().collect::<Result<(), _>>()?;
         self.0.is_read.store(true, Ordering::Relaxed);
         Ok(())
@@ -138,14 +188,18 @@ impl KeyVault {
         }
     }
 
-    async fn take(&self, wanted: &Wanted) -> Result<(), Unread> {
-        let unread = |complaint: String| Unread {
+    fn unread(&self, wanted: &Wanted, complaint: impl Into<String>) -> Unread {
+        Unread {
             variable: wanted.variable,
             secret: wanted.secret.clone(),
             vault: self.0.client.endpoint().to_string(),
-            complaint,
-        };
-        let asked = tokio::time::timeout(PATIENCE, self.ask(&wanted.secret)).await;
+            complaint: complaint.into(),
+        }
+    }
+
+    async fn take(&self, wanted: &Wanted, patience: Duration) -> Result<(), Unread> {
+        let unread = |complaint: String| self.unread(wanted, complaint);
+        let asked = tokio::time::timeout(patience, self.ask(&wanted.secret)).await;
         let secret = asked.map_err(|_| unread("which did not answer in time".into()))?.map_err(|error| unread(complaint(&error)))?;
         let Some(text) = secret.value else { return Err(unread("which gives it no value".into())) };
         let mut version = wanted.version.lock().await;

@@ -5,7 +5,7 @@ use axum::{body::Body, http::Method};
 use http_body_util::BodyExt;
 use orders::{
     app::{Console, Settings},
-    domain::attempt::Attempt,
+    domain::{attempt::Attempt, rotating::Rotating},
     keys::Keys,
 };
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn a_console_that_nobody_turned_on_is_not_there() {
 
 #[tokio::test]
 async fn with_keys_only_an_operators_key_in_its_own_header_opens_it() {
-    let service = service(Console::Keys(Keys::parse(&format!("ada={KEY}")).unwrap())).await;
+    let service = service(Console::Keys(Rotating::of(Keys::parse(&format!("ada={KEY}")).unwrap()))).await;
     let id = service.place().await;
     let paths = ["/api/console/events".to_owned(), format!("/api/console/orders/{id}"), format!("/api/console/events?code={KEY}")];
     for path in &paths {

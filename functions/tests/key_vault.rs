@@ -1,8 +1,11 @@
 //! Secrets out of a key vault: read before anybody is answered, read again while the process runs, and never shown.
 
-use crate::support::{
-    process::{Process, until},
-    vault::{FAR_AWAY, TOKEN, Vault},
+use crate::{
+    support::{
+        process::{Process, until},
+        vault::{FAR_AWAY, TOKEN, Vault},
+    },
+    webhooks::receiver::Receiver,
 };
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use orders::{
@@ -10,12 +13,15 @@ use orders::{
     key_vault::{KeyVault, Wanted},
 };
 use reqwest::StatusCode;
+use secrecy::ExposeSecret;
 use std::{process::Command, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 const OLD: &str = "old-0123456789abcdef0123456789ab";
 const NEXT: &str = "next0123456789abcdef0123456789/=";
 const SECRET: &str = "orders-api-keys";
+const OPERATOR: &str = "0perator-0123456789abcdef0123456";
+const CONSOLE: &str = "orders-console-keys";
 
 fn settings<'a>(vault: &'a Vault, database: &'a str) -> Vec<(&'a str, &'a str)> {
     let more = [
@@ -34,7 +40,9 @@ async fn a_key_is_rotated_without_a_restart_and_the_last_good_ones_stand_while_t
     let database = format!("sqlite:{}", folder.path().join("orders.sqlite").display());
     let vault = Vault::start().await;
     vault.put(SECRET, &format!("old={OLD}"));
-    let settings = settings(&vault, &database);
+    vault.put(CONSOLE, &format!("ada={OLD}"));
+    let mut settings = settings(&vault, &database);
+    settings.push(("ORDERS_CONSOLE_KEY", "keyvault:orders-console-keys"));
     let migrate = Command::new(env!("CARGO_BIN_EXE_orders")).arg("migrate").env_clear().envs(settings[5..6].iter().copied()).status();
     assert!(migrate.unwrap().success());
     let mut api = Process::start(&["api"], &settings);
@@ -53,7 +61,14 @@ async fn a_key_is_rotated_without_a_restart_and_the_last_good_ones_stand_while_t
         let request = client.get(format!("http://{address}/api/orders")).header("x-functions-key", key);
         async move { request.send().await.unwrap().status() }
     };
+    let operator = |key: &'static str| {
+        let request = client.post(format!("http://{address}/api/console/deliveries/none/retry")).header("x-orders-console-key", key);
+        async move { request.send().await.unwrap().status() }
+    };
     let story = async {
+        assert_eq!(operator(OPERATOR).await, StatusCode::UNAUTHORIZED);
+        vault.put(CONSOLE, &format!("ada={OPERATOR}"));
+        until("the operator's next key is taken", || async { (operator(OPERATOR).await != StatusCode::UNAUTHORIZED).then_some(()) }).await;
         assert_eq!((with(OLD).await, with(NEXT).await), (StatusCode::OK, StatusCode::UNAUTHORIZED));
         vault.put(SECRET, &format!("next={NEXT}"));
         until("the next key is taken", || async { (with(NEXT).await == StatusCode::OK).then_some(()) }).await;
@@ -73,7 +88,7 @@ async fn a_key_is_rotated_without_a_restart_and_the_last_good_ones_stand_while_t
     let log = log.join("\n");
     assert!(log.contains("a secret was replaced") && log.contains("a secret could not be read"), "{log}");
     assert!(log.contains("reqwest"), "the client logs at this level");
-    for secret in [OLD, NEXT, TOKEN, "h3ad3r"] {
+    for secret in [OLD, NEXT, OPERATOR, TOKEN, "h3ad3r"] {
         assert!(!log.contains(secret), "{secret} was logged");
     }
     assert!(vault.tokens()[0].contains("client_id=the-client-id"), "{:?}", vault.tokens());
@@ -121,12 +136,67 @@ impl TokenCredential for Identity {
     }
 }
 
+fn vault_at(vault: &Vault, every: Duration, wanted: Vec<Wanted>) -> KeyVault {
+    let client = https::client(Some(&vault.authority)).unwrap();
+    KeyVault::new(&vault.url, Arc::new(Identity), &client, every, wanted).unwrap()
+}
+
+#[tokio::test]
+async fn a_secret_that_a_row_names_is_asked_for_once_and_read_again_with_the_others() {
+    let vault = Vault::start().await;
+    let here = vault_at(&vault, Duration::from_millis(50), vec![]);
+    let named = async || here.named("a webhook endpoint", "erp-key").await.map(|value| value.expose_secret().to_owned());
+    let missing = named().await.unwrap_err().to_string();
+    assert_eq!(missing, format!("a webhook endpoint names the secret erp-key of {}/, which does not have it", vault.url));
+    vault.put("erp-key", "first");
+    assert_eq!(named().await.unwrap(), "first");
+    vault.put("erp-key", "second");
+    assert_eq!(named().await.unwrap(), "first", "nobody is asked at each use");
+    let stop = CancellationToken::new();
+    let (keeper, token) = (here.clone(), stop.clone());
+    let keeping = tokio::spawn(async move { keeper.keep(&token).await });
+    until("its next version is read", || async { (named().await.unwrap() == "second").then_some(()) }).await;
+    vault.refuse(Some(StatusCode::FORBIDDEN));
+    vault.asked(2).await;
+    assert_eq!(named().await.unwrap(), "second", "the last good value stands");
+    stop.cancel();
+    keeping.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_webhook_is_signed_with_a_key_out_of_the_vault() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("orders.sqlite").display());
+    let (vault, receiver) = (Vault::start().await, Receiver::start().await);
+    let orders = async |arguments: &[&str], with_vault: bool| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_orders"));
+        command.args(arguments).env_clear().envs([("ORDERS_DATABASE", database.as_str()), ("WEBHOOK_REACH", "private")]);
+        if with_vault {
+            command.envs(vault.settings());
+        }
+        let output = command.output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    orders(&["migrate"], false).await;
+    let url = format!("http://127.0.0.1:{}/", receiver.port);
+    let added = orders(&["webhooks", "add", "erp", &url, "--key", "keyvault:erp-key"], false).await;
+    assert!(added.contains("note: keyvault:erp-key names a secret of a key vault, and ORDERS_KEY_VAULT is not set"), "{added}");
+    let unsigned = orders(&["webhooks", "test", "erp"], true).await;
+    assert!(
+        unsigned.contains("a webhook endpoint names the secret erp-key of") && unsigned.contains("which does not have it"),
+        "{unsigned}"
+    );
+    vault.put("erp-key", "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=");
+    let told = orders(&["webhooks", "test", "erp"], true).await;
+    assert!(told.contains("erp took the message"), "{told}");
+    assert!(receiver.requests()[0].headers["webhook-signature"].starts_with("v1,"));
+}
+
 #[tokio::test]
 async fn a_process_that_may_not_wait_for_its_vault_has_its_secrets_as_soon_as_the_vault_is_there() {
     let vault = Vault::start().await;
-    let client = https::client(Some(&vault.authority)).unwrap();
     let (wanted, password) = Wanted::new("SOME_PASSWORD", "password".into(), |text| Ok::<_, String>(text.to_owned()));
-    let here = KeyVault::new(&vault.url, Arc::new(Identity), &client, Duration::from_millis(50), vec![wanted]).unwrap();
+    let here = vault_at(&vault, Duration::from_millis(50), vec![wanted]);
     let stop = CancellationToken::new();
     let token = stop.clone();
     let keeping = tokio::spawn(async move { here.keep(&token).await });

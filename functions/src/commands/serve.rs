@@ -154,7 +154,7 @@ pub fn setup<'c>(config: &'c Config, store: &Arc<dyn Store>) -> channels::Setup<
         email: config.email.as_ref(),
         webhook: &config.webhook,
         directory: Arc::new(StoreDirectory::new(Arc::clone(store), Arc::clone(&now))),
-        keyring: keyring(),
+        keyring: keyring(config.vault.clone()),
         now,
     }
 }

@@ -78,7 +78,7 @@ async fn add(app: &App, config: &Config, name: String, url: String, key_name: St
     }
     webhook::check_url(&url, config.webhook.reach).map_err(|complaint| anyhow!("the URL {complaint}"))?;
     let events = if events.is_empty() { News::ALL.into_iter().filter(|news| news.notifies()).collect() } else { events };
-    if let Err(missing) = keyring().key(&key_name).await {
+    if let Err(missing) = keyring(config.vault.clone()).key(&key_name).await {
         println!("note: {missing}; the service needs it");
     }
     if !config.channels.iter().any(|channel| channel == "webhook") {

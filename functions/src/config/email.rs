@@ -1,6 +1,8 @@
 //! Where e-mail is handed in, and what lets it in.
 
-use super::{AUTHORITIES, CHANNELS, CLIENT_ID, ConfigError, EMAIL_FROM, EMAIL_PASSWORD, EMAIL_SERVER, files, identity::Azure, wrong};
+use super::{
+    AUTHORITIES, CHANNELS, CLIENT_ID, ConfigError, EMAIL_FROM, EMAIL_PASSWORD, EMAIL_SERVER, files, identity::Azure, secrets::Secrets, wrong,
+};
 use crate::channels::email::{
     self,
     server::{Acs, AcsLogin, Address, Patience, Server, Settings, Smtp, Tls},
@@ -13,6 +15,7 @@ use reqwest::Url;
 pub(super) fn read<G: Fn(&str) -> Option<String>>(
     get: &G,
     azure: &Azure<&G>,
+    secrets: &mut Secrets,
     channels: &[String],
 ) -> Result<Option<Settings>, ConfigError> {
     if !channels.iter().any(|name| name == email::NAME) {
@@ -29,7 +32,7 @@ pub(super) fn read<G: Fn(&str) -> Option<String>>(
         Address::Smtp { host, port, tls, user } => {
             let login = match (user, get(EMAIL_PASSWORD)) {
                 (None, None) => None,
-                (Some(user), Some(password)) => Some((user, password.into())),
+                (Some(user), Some(password)) => Some((user, secrets.secret(EMAIL_PASSWORD, &password)?)),
                 (Some(_), None) => return Err(wrong(EMAIL_PASSWORD, format!("is not set, and {EMAIL_SERVER} names a user"))),
                 (None, Some(_)) => {
                     return Err(wrong(EMAIL_PASSWORD, format!("is set, and {EMAIL_SERVER} names no user: smtps://USER@HOST")));
@@ -44,16 +47,18 @@ pub(super) fn read<G: Fn(&str) -> Option<String>>(
             };
             Server::Smtp(Smtp { host, port, tls, login, trust, patience: Patience::default() })
         }
-        Address::Acs(endpoint) => Server::Acs(acs(endpoint, get, azure)?),
+        Address::Acs(endpoint) => Server::Acs(acs(endpoint, get, azure, secrets)?),
     };
     Ok(Some(Settings { server, from }))
 }
 
 /// With one of the resource's keys where there is one, else as who this process is to Entra ID.
-fn acs<G: Fn(&str) -> Option<String>>(endpoint: Url, get: &G, azure: &Azure<&G>) -> Result<Acs, ConfigError> {
+fn acs<G: Fn(&str) -> Option<String>>(endpoint: Url, get: &G, azure: &Azure<&G>, secrets: &mut Secrets) -> Result<Acs, ConfigError> {
     let login = if let Some(key) = get(EMAIL_PASSWORD) {
-        let key = BASE64_STANDARD.decode(key.trim()).ok().filter(|key| !key.is_empty());
-        AcsLogin::AccessKey(key.ok_or_else(|| wrong(EMAIL_PASSWORD, "must be an access key of the resource, in base64"))?.into())
+        AcsLogin::AccessKey(secrets.read(EMAIL_PASSWORD, &key, |key| {
+            let key = BASE64_STANDARD.decode(key.trim()).ok().filter(|key| !key.is_empty());
+            key.ok_or_else(|| "must be an access key of the resource, in base64".to_owned())
+        })?)
     } else {
         let client_id = get(CLIENT_ID).or_else(|| get("AZURE_CLIENT_ID"));
         AcsLogin::Entra(azure.credential(EMAIL_SERVER, azure.offered(), client_id)?)
@@ -68,7 +73,8 @@ mod tests {
 
     fn settings(pairs: &[(&str, &str)]) -> Result<Option<Settings>, String> {
         let get = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        read(&get, &Azure::new(&get), &["log".to_owned(), "email".to_owned()]).map_err(|error| error.to_string())
+        let channels = ["log".to_owned(), "email".to_owned()];
+        read(&&get, &Azure::new(&&get), &mut Secrets::new(&get), &channels).map_err(|error| error.to_string())
     }
 
     const FROM: (&str, &str) = ("EMAIL_FROM", "Shop <shop@example.com>");
@@ -76,7 +82,7 @@ mod tests {
     #[test]
     fn a_channel_that_is_not_named_needs_no_server() {
         let nothing = |_: &str| None;
-        assert!(read(&nothing, &Azure::new(&nothing), &["log".to_owned()]).unwrap().is_none());
+        assert!(read(&&nothing, &Azure::new(&&nothing), &mut Secrets::new(&nothing), &["log".to_owned()]).unwrap().is_none());
     }
 
     #[test]
@@ -85,7 +91,9 @@ mod tests {
         let Server::Smtp(smtp) = smtp.server else { panic!("not SMTP") };
         assert_eq!((smtp.port, smtp.tls, smtp.login.map(|(user, _)| user).as_deref()), (465, Tls::Implicit, Some("u")));
         let keyed = settings(&[FROM, ("EMAIL_SERVER", "https://c.communication.azure.com"), ("EMAIL_PASSWORD", "a2V5")]).unwrap().unwrap();
-        assert!(matches!(keyed.server, Server::Acs(Acs { login: AcsLogin::AccessKey(key), .. }) if *key == *b"key"));
+        assert!(
+            matches!(keyed.server, Server::Acs(Acs { login: AcsLogin::AccessKey(key), .. }) if key.current().unwrap().as_slice() == b"key")
+        );
         let entra = settings(&[FROM, ("EMAIL_SERVER", "https://c.communication.azure.com")]).unwrap().unwrap();
         assert!(matches!(entra.server, Server::Acs(Acs { login: AcsLogin::Entra(_), .. })));
     }
@@ -100,6 +108,10 @@ mod tests {
             (&[FROM, ("EMAIL_SERVER", "localhost")], "EMAIL_SERVER must have the form"),
             (&[FROM, ("EMAIL_SERVER", "smtps://u:secret@h")], "EMAIL_SERVER holds a password"),
             (&[FROM, ("EMAIL_SERVER", "smtps://u@h")], "EMAIL_PASSWORD is not set"),
+            (
+                &[FROM, ("EMAIL_SERVER", "smtps://u@h"), ("EMAIL_PASSWORD", "keyvault:a")],
+                "EMAIL_PASSWORD names a secret of a key vault, and",
+            ),
             (&[FROM, plain, ("EMAIL_PASSWORD", "secret")], "EMAIL_PASSWORD is set, and EMAIL_SERVER names no user"),
             (
                 &[FROM, ("EMAIL_SERVER", "https://c.communication.azure.com"), ("EMAIL_PASSWORD", "secret!")],
@@ -107,7 +119,7 @@ mod tests {
             ),
         ] {
             let said = settings(pairs).unwrap_err();
-            assert!(said.starts_with(sentence) && !said.contains("secret"), "{said}");
+            assert!(said.starts_with(sentence) && !said.replace("a secret of", "").contains("secret"), "{said}");
         }
     }
 }

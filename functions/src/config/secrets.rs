@@ -20,7 +20,6 @@ impl Secrets {
     }
 
     /// A password or a key, from the setting's text.
-    #[expect(dead_code, reason = "for the channels' passwords and keys")]
     pub(super) fn secret(&mut self, variable: &'static str, text: &str) -> Result<Secret, ConfigError> {
         self.read(variable, text, |text| Ok(text.into()))
     }
@@ -47,15 +46,12 @@ impl Secrets {
         Ok(value)
     }
 
-    /// The vault, where something of it is wanted.
+    /// The vault, where one is named. Rows may name more of its secrets later.
     pub(super) fn vault<G: Fn(&str) -> Option<String>>(self, get: &G, azure: &Azure<&G>) -> Result<Option<KeyVault>, ConfigError> {
         let every = duration(get, REFRESH, Duration::from_mins(5), 1, 86_400)?;
         let Some(url) = get(KEY_VAULT) else { return Ok(None) };
         if !url.starts_with("https://") {
             return Err(wrong(KEY_VAULT, "must be a key vault's URL, as in https://contoso.vault.azure.net"));
-        }
-        if self.wanted.is_empty() {
-            return Ok(None);
         }
         let client_id = get("AZURE_CLIENT_ID").or_else(|| get(CLIENT_ID));
         let credential = azure.credential(KEY_VAULT, azure.offered(), client_id)?;
@@ -80,7 +76,7 @@ mod tests {
     fn a_plain_value_needs_no_vault_and_a_secrets_name_needs_one() {
         let vault = ("ORDERS_KEY_VAULT", "https://contoso.vault.azure.net");
         assert!(read("plain", &[]).unwrap().is_none());
-        assert!(read("plain", &[vault]).unwrap().is_none(), "nothing of it is wanted");
+        assert!(read("plain", &[vault]).unwrap().is_some(), "rows may name its secrets");
         assert!(read("keyvault:some-password", &[vault]).unwrap().is_some());
         for (text, pairs, sentence) in [
             ("keyvault:a", &[][..], "SOME_PASSWORD names a secret of a key vault, and ORDERS_KEY_VAULT is not set"),

@@ -14,7 +14,10 @@ use orders::{
             server::{Acs, AcsLogin, Server},
         },
     },
-    domain::attempt::{Asked, Attempt},
+    domain::{
+        attempt::{Asked, Attempt},
+        rotating::Rotating,
+    },
 };
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -78,7 +81,11 @@ async fn an_e_mail_is_handed_over_under_the_deliverys_id_and_followed_to_its_end
 #[tokio::test]
 async fn with_an_access_key_each_request_is_signed() {
     let service = Service::start([accepted(), Reply::Say(200, &[], operation("Succeeded"))]).await;
-    let email = channel(&service, AcsLogin::AccessKey((*b"a key of the resource").into()));
+    let key = Rotating::pending();
+    let email = channel(&service, AcsLogin::AccessKey(key.clone()));
+    let unread = email.deliver(&notification(&placed(&order())), &Notes::default()).await;
+    assert!(matches!(unread, Attempt::Down { .. }), "{unread:?}");
+    key.replace(b"a key of the resource".to_vec());
     email.deliver(&notification(&placed(&order())), &Notes::default()).await;
     for request in service.requests() {
         let signed = "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=";
@@ -153,7 +160,7 @@ async fn a_service_that_is_not_there_is_down() {
     let url = { format!("http://{}", tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()) };
     let email = email(Server::Acs(Acs {
         endpoint: url.parse().unwrap(),
-        login: AcsLogin::AccessKey((*b"key").into()),
+        login: AcsLogin::AccessKey(Rotating::of(b"key".to_vec())),
         http: Acs::client().unwrap(),
     }));
     let attempt = email.deliver(&notification(&placed(&order())), &Notes::default()).await;

@@ -14,7 +14,7 @@ use orders::{
             server::{Patience, Server, Smtp, Tls},
         },
     },
-    domain::attempt::Attempt,
+    domain::{attempt::Attempt, rotating::Rotating},
 };
 use serde_json::json;
 use std::{path::Path, time::Duration};
@@ -190,7 +190,7 @@ async fn a_server_that_never_answers_is_not_waited_for() {
 async fn tls_is_spoken_where_it_is_wanted_in_either_way() {
     for (offers, tls) in [(Offers::StartTls, Tls::Required), (Offers::Tls, Tls::Implicit)] {
         let peer = Peer::start(Script { offers, login: Some(("user", "secret")), ..Script::default() }).await;
-        let login = Some(("user".to_owned(), "secret".into()));
+        let login = Some(("user".to_owned(), Rotating::of("secret".into())));
         let email = email(Server::Smtp(Smtp { login, ..server(&peer, tls) }));
         for _ in 0..2 {
             assert!(matches!(tell(&email).await, Attempt::Delivered { .. }), "{tls:?}");
@@ -203,7 +203,7 @@ async fn tls_is_spoken_where_it_is_wanted_in_either_way() {
 #[tokio::test]
 async fn without_the_tls_that_is_wanted_nothing_is_said() {
     let plain = Peer::start(Script { login: Some(("user", "secret")), ..Script::default() }).await;
-    let login = || Some(("user".to_owned(), "secret".into()));
+    let login = || Some(("user".to_owned(), Rotating::of("secret".into())));
     let attempt = tell(&email(Server::Smtp(Smtp { login: login(), ..server(&plain, Tls::Required) }))).await;
     assert!(matches!(attempt, Attempt::Down { .. }) && reason(&attempt).contains("STARTTLS is not supported"), "{attempt:?}");
     for (offers, tls) in [(Offers::StartTls, Tls::Required), (Offers::Tls, Tls::Implicit)] {
@@ -218,12 +218,26 @@ async fn without_the_tls_that_is_wanted_nothing_is_said() {
 #[tokio::test]
 async fn a_login_that_is_refused_is_the_operators_to_mend() {
     let peer = Peer::start(Script { login: Some(("user", "secret")), ..Script::default() }).await;
-    let wrong = Smtp { login: Some(("user".into(), "wrong".into())), ..server(&peer, Tls::None) };
+    let wrong = Smtp { login: Some(("user".into(), Rotating::of("wrong".into()))), ..server(&peer, Tls::None) };
     for server in [wrong, server(&peer, Tls::None)] {
         let attempt = tell(&email(Server::Smtp(server))).await;
         assert!(matches!(attempt, Attempt::Down { .. }) && reason(&attempt).contains("53"), "{attempt:?}");
         assert!(!reason(&attempt).contains("wrong"), "{attempt:?}");
     }
+}
+
+#[tokio::test]
+async fn the_password_is_asked_for_at_each_login() {
+    let peer = Peer::start(Script { login: Some(("user", "secret")), ..Script::default() }).await;
+    let password = Rotating::pending();
+    let email = email(Server::Smtp(Smtp { login: Some(("user".into(), password.clone())), ..server(&peer, Tls::None) }));
+    let attempt = tell(&email).await;
+    assert!(matches!(attempt, Attempt::Down { .. }) && reason(&attempt).contains("not read out of the key vault yet"), "{attempt:?}");
+    assert_eq!(peer.connections(), 0);
+    password.replace("wrong".into());
+    assert!(reason(&tell(&email).await).contains("53"));
+    password.replace("secret".into());
+    assert!(matches!(tell(&email).await, Attempt::Delivered { .. }));
 }
 
 #[tokio::test]

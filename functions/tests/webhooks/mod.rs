@@ -5,7 +5,7 @@ mod copies;
 mod guarded;
 mod operating;
 mod outages;
-mod receiver;
+pub mod receiver;
 mod signed;
 
 use crate::support::Service;

@@ -1,12 +1,12 @@
 //! Where e-mail is handed in, as `EMAIL_SERVER` says it.
 
+use crate::domain::rotating::{Rotating, Secret};
 use azure_core::credentials::TokenCredential;
 use lettre::{
     message::Mailbox,
     transport::smtp::client::{Certificate, CertificateStore, TlsParameters},
 };
 use reqwest::{Client, Url, redirect};
-use secrecy::SecretString;
 use std::{fmt, fs, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 /// For one request to Communication Services and its answer.
@@ -34,7 +34,7 @@ pub struct Smtp {
     pub port: u16,
     pub tls: Tls,
     /// User and password; none: the server asks for no login.
-    pub login: Option<(String, SecretString)>,
+    pub login: Option<(String, Secret)>,
     /// Whom to trust, with [`Tls::Required`] and [`Tls::Implicit`].
     pub trust: Option<TlsParameters>,
     pub patience: Patience,
@@ -78,7 +78,7 @@ pub struct Acs {
 pub enum AcsLogin {
     Entra(Arc<dyn TokenCredential>),
     /// One of the resource's two access keys, decoded.
-    AccessKey(Arc<[u8]>),
+    AccessKey(Rotating<Vec<u8>>),
 }
 
 impl Smtp {

@@ -28,6 +28,7 @@ impl FromRequestParts<Arc<App>> for Operator {
             Console::Off => return Err(Problem::no_such_path()),
             Console::Open => {}
             Console::Keys(keys) => {
+                let keys = keys.current().ok_or_else(no_key)?;
                 let name = parts.headers.get(KEY).and_then(|key| keys.name_of(key.as_bytes())).ok_or_else(no_key)?;
                 tracing::debug!(key = name, "an operator came");
             }

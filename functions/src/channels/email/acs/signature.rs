@@ -23,7 +23,7 @@ pub(super) async fn authorise(
     date: &str,
 ) -> Result<RequestBuilder, String> {
     let key = match login {
-        AcsLogin::AccessKey(key) => key,
+        AcsLogin::AccessKey(key) => key.current().ok_or("the access key was not read out of the key vault yet")?,
         AcsLogin::Entra(credential) => {
             let token = credential.get_token(&[SCOPE], None).await.map_err(|error| format!("Entra ID gives no token: {error}"))?;
             let mut value = HeaderValue::try_from(format!("Bearer {}", token.token.secret())).map_err(|_| "the token is no header")?;
@@ -31,7 +31,7 @@ pub(super) async fn authorise(
             return Ok(request.header(AUTHORIZATION, value));
         }
     };
-    let signed = sign(key, method, url, date, body)?;
+    let signed = sign(&key, method, url, date, body)?;
     let mut value = HeaderValue::try_from(signed.authorization).map_err(|_| "the signature is no header")?;
     value.set_sensitive(true);
     Ok(request.header("x-ms-date", date).header("x-ms-content-sha256", signed.content).header(AUTHORIZATION, value))

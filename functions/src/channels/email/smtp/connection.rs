@@ -4,6 +4,7 @@ use super::{
     super::server::{Patience, Smtp, Tls},
     fault::Fault,
 };
+use crate::domain::rotating::Secret;
 use lettre::{
     Address,
     transport::smtp::{
@@ -14,7 +15,7 @@ use lettre::{
         extension::ClientId,
     },
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use std::{
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -37,7 +38,7 @@ pub(super) struct Connections {
     tls: Tls,
     /// With [`Tls::Required`] and [`Tls::Implicit`].
     trust: Option<TlsParameters>,
-    login: Option<(String, SecretString)>,
+    login: Option<(String, Secret)>,
     hello: ClientId,
     pub(super) patience: Patience,
     places: Semaphore,
@@ -115,21 +116,27 @@ impl Connections {
     }
 
     async fn open(&self) -> Result<AsyncSmtpConnection, Fault> {
-        let time = self.patience.step;
-        let Ok(opened) = timeout(time, self.introduce()).await else { return Err(Fault::late(time)) };
+        let (time, login) = (self.patience.step, self.credentials()?);
+        let Ok(opened) = timeout(time, self.introduce(login)).await else { return Err(Fault::late(time)) };
         Ok(opened?)
     }
 
+    /// The password as it is at the moment.
+    fn credentials(&self) -> Result<Option<Credentials>, Fault> {
+        let Some((user, password)) = &self.login else { return Ok(None) };
+        let password = password.current().ok_or_else(|| Fault::Silence("its password was not read out of the key vault yet".into()))?;
+        Ok(Some(Credentials::new(user.clone(), password.expose_secret().to_owned())))
+    }
+
     /// Connects, goes over to TLS where it is wanted, and logs in.
-    async fn introduce(&self) -> Result<AsyncSmtpConnection, Error> {
+    async fn introduce(&self, login: Option<Credentials>) -> Result<AsyncSmtpConnection, Error> {
         let implicit = self.trust.clone().filter(|_| self.tls == Tls::Implicit);
         let server = (self.host.as_str(), self.port);
         let mut connection = AsyncSmtpConnection::connect_tokio1(server, Some(self.patience.step), &self.hello, implicit, None).await?;
         if let (Tls::Required, Some(trust)) = (self.tls, self.trust.clone()) {
             connection.starttls(trust, &self.hello).await?;
         }
-        if let Some((user, password)) = &self.login {
-            let login = Credentials::new(user.clone(), password.expose_secret().to_owned());
+        if let Some(login) = login {
             connection.auth(DEFAULT_MECHANISMS, &login).await?;
         }
         Ok(connection)
