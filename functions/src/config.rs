@@ -1,6 +1,7 @@
 //! The settings: environment variables, read once, here alone.
 
 mod bus;
+mod database;
 mod email;
 mod files;
 mod identity;
@@ -15,10 +16,9 @@ use crate::{
     bus::service_bus,
     channels::{self, webhook},
     domain::rotating::Rotating,
-    entra,
     key_vault::KeyVault,
     keys::Keys,
-    store::{Database, azure_sql},
+    store::Database,
     telemetry::Collectors,
 };
 use identity::Azure;
@@ -26,11 +26,11 @@ use secrets::Secrets;
 use std::{
     collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
-use uuid::Uuid;
 
 /// One row of the settings table.
 #[derive(Debug)]
@@ -208,7 +208,7 @@ impl Config {
         let azure = Azure::new(&get);
         let mut secrets = Secrets::new(&get);
         let config = Self {
-            database: database(&get, &azure, dev_folder.map(PathBuf::as_path))?,
+            database: database::read(&get, &azure, dev_folder.map(PathBuf::as_path))?,
             listen: listen(role, get(LISTEN).as_deref(), get(PORT).as_deref())?,
             keys: keys(role, get(KEYS).as_deref(), &mut secrets)?,
             notify_file: get(FILE).map_or_else(
@@ -222,7 +222,11 @@ impl Config {
                     "private" => webhook::Reach::Private,
                     _ => return Err(wrong(WEBHOOK_REACH, "must be public or private")),
                 },
-                authorities: files::authorities(&get)?,
+                tls: if *role == Role::Operator || channels.iter().any(|name| name == "webhook") {
+                    Some(Arc::clone(azure.tls()?))
+                } else {
+                    None
+                },
                 ..webhook::Settings::default()
             },
             relay: match text(RELAY, "on").as_str() {
@@ -284,65 +288,6 @@ fn channel_names(list: &str) -> Result<Vec<String>, ConfigError> {
         return Err(wrong(CHANNELS, "names a channel twice"));
     }
     Ok(names)
-}
-
-fn database<G: Fn(&str) -> Option<String>>(get: &G, azure: &Azure<&G>, dev_folder: Option<&Path>) -> Result<Database, ConfigError> {
-    match (get(DATABASE), dev_folder) {
-        (Some(value), _) => match value.strip_prefix("sqlite:") {
-            Some(":memory:") => Err(wrong(DATABASE, "must name a file: a database in memory would be another one for each connection")),
-            Some(path) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
-            None if value.contains('=') => azure_sql(&value, get, azure).map(|server| Database::AzureSql(Box::new(server))),
-            _ => Err(wrong(DATABASE, "must have the form sqlite:PATH, or be a connection string of SQL Server")),
-        },
-        (None, Some(folder)) => Ok(Database::Sqlite(folder.join("orders.sqlite"))),
-        (None, None) => Err(wrong(DATABASE, "is not set; it says where the orders are, as in sqlite:/var/lib/orders/orders.sqlite")),
-    }
-}
-
-fn azure_sql<G: Fn(&str) -> Option<String>>(text: &str, get: &G, azure: &Azure<&G>) -> Result<azure_sql::Server, ConfigError> {
-    let given = azure_sql::ConnectionString::parse(text).map_err(|error| wrong(DATABASE, error.to_string()))?;
-    let connections = get(CONNECTIONS).map_or(Ok(10), |text| text.parse().map_err(drop));
-    let connections = connections.ok().filter(|count| (1..=200).contains(count));
-    Ok(azure_sql::Server {
-        host: given.host,
-        port: given.port,
-        database: given.database,
-        login: login(given.authentication, get, azure)?,
-        tls: given.tls,
-        connections: connections.ok_or_else(|| wrong(CONNECTIONS, "must be a number from 1 to 200"))?,
-        idle: Duration::from_mins(1),
-        deadline: Duration::from_secs(10),
-        patience: duration(get, PATIENCE, Duration::from_secs(3), 0, 10)?,
-        users: users(get(USERS).as_deref().unwrap_or_default())?,
-    })
-}
-
-fn login<G: Fn(&str) -> Option<String>>(
-    given: azure_sql::Authentication,
-    get: &G,
-    azure: &Azure<&G>,
-) -> Result<azure_sql::Login, ConfigError> {
-    let (identity, client_id) = match given {
-        azure_sql::Authentication::Sql { user, password } => return Ok(azure_sql::Login::Sql { user, password }),
-        azure_sql::Authentication::Entra { identity, client_id } => (identity, client_id),
-    };
-    let source = match identity {
-        azure_sql::Identity::Managed => entra::Source::ManagedIdentity,
-        azure_sql::Identity::Workload => entra::Source::WorkloadIdentity,
-        azure_sql::Identity::Default => azure.offered(),
-    };
-    let client_id = client_id.or_else(|| get("AZURE_CLIENT_ID"));
-    azure.credential(DATABASE, source, client_id).map(azure_sql::Login::Entra)
-}
-
-fn users(list: &str) -> Result<Vec<azure_sql::User>, ConfigError> {
-    let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    let user = |entry: &str| {
-        let (name, id) = entry.split_once('=')?;
-        let name = Some(name.trim()).filter(|name| (1..=128).contains(&name.chars().count()))?;
-        Some(azure_sql::User { name: name.to_owned(), client_id: Uuid::parse_str(id.trim()).ok()? })
-    };
-    entries.map(|entry| user(entry).ok_or_else(|| wrong(USERS, "must be a list of NAME=CLIENT-ID, separated by commas"))).collect()
 }
 
 fn listen(role: &Role, value: Option<&str>, port: Option<&str>) -> Result<SocketAddr, ConfigError> {
@@ -413,6 +358,7 @@ fn duration(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn complaint(role: &Role, pairs: &[(&str, &str)]) -> String {
         let get = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
@@ -437,6 +383,9 @@ mod tests {
         assert!(complaint(&Role::Api, &[file, key, ("NOTIFY_CHANNELS", "log,pigeon")]).starts_with("NOTIFY_CHANNELS names \"pigeon\""));
         assert!(complaint(&Role::Api, &[file, key, ("NOTIFY_AT_MOST_ONCE", "log")]).starts_with("NOTIFY_AT_MOST_ONCE names \"log\""));
         assert!(complaint(&Role::Api, &[file, key, ("WEBHOOK_REACH", "far")]).starts_with("WEBHOOK_REACH must be public or private"));
+        let authorities = ("SSL_CERT_FILE", "/nowhere");
+        let said = complaint(&Role::Api, &[file, key, ("NOTIFY_CHANNELS", "webhook"), authorities]);
+        assert!(said.starts_with("SSL_CERT_FILE names /nowhere, which holds no certificates"), "{said}");
         assert!(complaint(&Role::Api, &[file, key, ("ORDERS_LEASE", "0s")]).starts_with("ORDERS_LEASE must be a duration from 1s"));
         assert!(complaint(&Role::Api, &[file, key, ("SWEEP_SCHEDULE", "hourly")]).starts_with("SWEEP_SCHEDULE must"));
         assert!(complaint(&Role::Api, &[file, key, ("RUST_LOG", "orders=loud")]).starts_with("RUST_LOG must be a level"));

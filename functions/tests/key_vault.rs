@@ -137,7 +137,7 @@ impl TokenCredential for Identity {
 }
 
 fn vault_at(vault: &Vault, every: Duration, wanted: Vec<Wanted>) -> KeyVault {
-    let client = https::client(Some(&vault.authority)).unwrap();
+    let client = https::client(&https::tls(Some(&vault.authority)).unwrap()).unwrap();
     KeyVault::new(&vault.url, Arc::new(Identity), &client, every, wanted).unwrap()
 }
 

@@ -1,7 +1,8 @@
 //! Where the bus is and how to be let in.
 
-use super::{CLIENT_ID, CONNECTION_STRING, ConfigError, NAMESPACE, SUBSCRIPTION, TOPIC, TRANSPORT, files, identity::Azure, wrong};
+use super::{CLIENT_ID, CONNECTION_STRING, ConfigError, NAMESPACE, SUBSCRIPTION, TOPIC, TRANSPORT, identity::Azure, wrong};
 use crate::bus::service_bus::{ConnectionString, Endpoint, Login, Settings, Transport};
+use std::sync::Arc;
 
 /// The topic and its subscription.
 pub(super) fn entities(get: &impl Fn(&str) -> Option<String>) -> Result<(String, String), ConfigError> {
@@ -40,10 +41,11 @@ pub(super) fn read<G: Fn(&str) -> Option<String>>(get: &G, azure: &Azure<&G>, co
             Login::Entra { namespace, credential }
         }
     };
-    let authorities = files::authorities(get)?;
+    let plain = matches!(&login, Login::ConnectionString(given) if given.use_development_emulator);
+    let tls = if plain { None } else { Some(Arc::clone(azure.tls()?)) };
     // Enough messages wait here to keep every place busy, and not so many that their locks have to be renewed for nothing.
     let prefetch = concurrency.saturating_mul(4);
-    Ok(Some(Settings { transport, prefetch, authorities, ..Settings::new(login, topic, subscription) }))
+    Ok(Some(Settings { transport, prefetch, tls, ..Settings::new(login, topic, subscription) }))
 }
 
 #[cfg(test)]
@@ -80,6 +82,7 @@ mod tests {
             (&[("ServiceBus", "Endpoint=sb://h")][..], "ServiceBus has no SharedAccessKeyName"),
             (&[KEYED, ENTRA], "ServiceBus is set, and so is ServiceBus__fullyQualifiedNamespace"),
             (&[KEYED, ("ServiceBus__transport", "http")], "ServiceBus__transport must be amqp or amqpWebSockets"),
+            (&[KEYED, ("SSL_CERT_FILE", "/nowhere")], "SSL_CERT_FILE names /nowhere, which holds no certificates"),
             (&[("ServiceBus__fullyQualifiedNamespace", "sb://h/")], "ServiceBus__fullyQualifiedNamespace names no host"),
             (&[KEYED, ("ORDERS_TOPIC", "a b")], "ORDERS_TOPIC must be an entity name"),
             (

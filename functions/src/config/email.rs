@@ -63,7 +63,7 @@ fn acs<G: Fn(&str) -> Option<String>>(endpoint: Url, get: &G, azure: &Azure<&G>,
         let client_id = get(CLIENT_ID).or_else(|| get("AZURE_CLIENT_ID"));
         AcsLogin::Entra(azure.credential(EMAIL_SERVER, azure.offered(), client_id)?)
     };
-    let http = Acs::client().map_err(|fault| wrong(EMAIL_SERVER, format!("cannot be called: {fault}")))?;
+    let http = Acs::client(azure.tls()?).map_err(|fault| wrong(EMAIL_SERVER, format!("cannot be called: {fault}")))?;
     Ok(Acs { endpoint, login, http })
 }
 
@@ -113,6 +113,11 @@ mod tests {
                 "EMAIL_PASSWORD names a secret of a key vault, and",
             ),
             (&[FROM, plain, ("EMAIL_PASSWORD", "secret")], "EMAIL_PASSWORD is set, and EMAIL_SERVER names no user"),
+            (
+                &[FROM, ("EMAIL_SERVER", "https://c.communication.azure.com"), ("SSL_CERT_FILE", "/nowhere")],
+                "SSL_CERT_FILE names /nowhere, which holds no certificates",
+            ),
+            (&[FROM, ("EMAIL_SERVER", "smtps://h"), ("SSL_CERT_FILE", "/nowhere")], "SSL_CERT_FILE names /nowhere, which holds no"),
             (
                 &[FROM, ("EMAIL_SERVER", "https://c.communication.azure.com"), ("EMAIL_PASSWORD", "secret!")],
                 "EMAIL_PASSWORD must be an access key",

@@ -1,19 +1,21 @@
-//! Who this process is to Azure, and how it calls it.
+//! Who this process is to Azure, whom it trusts, and how it calls Azure.
 
 use super::{AUTHORITIES, ConfigError, FEDERATED_TOKEN, IDENTITY_ENDPOINT, wrong};
 use crate::{entra, https};
 use azure_core::credentials::TokenCredential;
 use std::{cell::OnceCell, path::PathBuf, sync::Arc};
+use tokio_rustls::rustls::ClientConfig;
 
 /// Reads the settings through `get`. What it hands out is made when the first asks: a process that needs none of it has none.
 pub(super) struct Azure<G> {
     get: G,
+    tls: OnceCell<Arc<ClientConfig>>,
     https: OnceCell<reqwest::Client>,
 }
 
 impl<G: Fn(&str) -> Option<String>> Azure<G> {
     pub(super) fn new(get: G) -> Self {
-        Self { get, https: OnceCell::new() }
+        Self { get, tls: OnceCell::new(), https: OnceCell::new() }
     }
 
     /// What the platform offers.
@@ -21,12 +23,21 @@ impl<G: Fn(&str) -> Option<String>> Azure<G> {
         entra::Source::offered((self.get)(FEDERATED_TOKEN).is_some(), (self.get)(IDENTITY_ENDPOINT).is_some())
     }
 
+    /// For every connection of this process that speaks TLS, but for those to mail servers and SQL Server.
+    pub(super) fn tls(&self) -> Result<&Arc<ClientConfig>, ConfigError> {
+        if let Some(tls) = self.tls.get() {
+            return Ok(tls);
+        }
+        let authorities = (self.get)(AUTHORITIES).map(PathBuf::from);
+        let tls = https::tls(authorities.as_deref()).map_err(|fault| wrong(AUTHORITIES, fault))?;
+        Ok(self.tls.get_or_init(|| tls))
+    }
+
     pub(super) fn https(&self) -> Result<&reqwest::Client, ConfigError> {
         if let Some(client) = self.https.get() {
             return Ok(client);
         }
-        let authorities = (self.get)(AUTHORITIES).map(PathBuf::from);
-        let client = https::client(authorities.as_deref()).map_err(|fault| wrong(AUTHORITIES, fault))?;
+        let client = https::client(self.tls()?).map_err(|fault| wrong(AUTHORITIES, format!("cannot be used: {fault}")))?;
         Ok(self.https.get_or_init(|| client))
     }
 

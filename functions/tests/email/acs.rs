@@ -18,9 +18,10 @@ use orders::{
         attempt::{Asked, Attempt},
         rotating::Rotating,
     },
+    https,
 };
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use time::OffsetDateTime;
 
 /// An identity whose token is always the same.
@@ -35,8 +36,12 @@ impl TokenCredential for Identity {
     }
 }
 
+fn client(authorities: Option<&Path>) -> reqwest::Client {
+    Acs::client(&https::tls(authorities).unwrap()).unwrap()
+}
+
 fn channel(service: &Service, login: AcsLogin) -> Email {
-    email(Server::Acs(Acs { endpoint: service.url.parse().unwrap(), login, http: Acs::client().unwrap() }))
+    email(Server::Acs(Acs { endpoint: service.url.parse().unwrap(), login, http: client(None) }))
 }
 
 fn operation(status: &str) -> Value {
@@ -161,8 +166,24 @@ async fn a_service_that_is_not_there_is_down() {
     let email = email(Server::Acs(Acs {
         endpoint: url.parse().unwrap(),
         login: AcsLogin::AccessKey(Rotating::of(b"key".to_vec())),
-        http: Acs::client().unwrap(),
+        http: client(None),
     }));
     let attempt = email.deliver(&notification(&placed(&order())), &Notes::default()).await;
     assert!(matches!(attempt, Attempt::Down { .. }), "{attempt:?}");
+}
+
+#[tokio::test]
+async fn the_service_is_who_its_certificate_says() {
+    let (port, authority) = crate::support::https::with_tls(axum::Router::new()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("authority.pem");
+    std::fs::write(&path, authority).unwrap();
+    let tell = async |authorities: Option<&Path>| {
+        let (endpoint, login) = (format!("https://127.0.0.1:{port}").parse().unwrap(), AcsLogin::AccessKey(Rotating::of(b"key".to_vec())));
+        let email = email(Server::Acs(Acs { endpoint, login, http: client(authorities) }));
+        format!("{:?}", email.deliver(&notification(&placed(&order())), &Notes::default()).await)
+    };
+    let (trusted, stranger) = (tell(Some(&path)).await, tell(None).await);
+    assert!(trusted.starts_with("Permanent") && trusted.contains("404"), "{trusted}");
+    assert!(stranger.starts_with("Down") && stranger.contains("certificate"), "{stranger}");
 }

@@ -2,9 +2,12 @@
 
 use super::{Broker, client, id, message, publish_all, settings, take};
 use crate::support::process::until;
-use orders::bus::{
-    Bus, BusError,
-    service_bus::{Settings, Transport},
+use orders::{
+    bus::{
+        Bus, BusError,
+        service_bus::{Settings, Transport},
+    },
+    https,
 };
 use servicebus_emulator::{Options, config::EntityProperties};
 use std::time::{Duration, Instant};
@@ -32,7 +35,7 @@ async fn messages_go_over_tls_and_over_websockets_of_both_kinds() {
     let authority = folder.path().join("authority.pem");
     std::fs::write(&authority, broker.emulator.authority().unwrap()).unwrap();
     let endpoint = format!("Endpoint=sb://localhost:{port}/;SharedAccessKeyName=n;SharedAccessKey=k");
-    let secured = Settings { authorities: Some(authority), ..settings(&endpoint) };
+    let secured = Settings { tls: Some(https::tls(Some(&authority)).unwrap()), ..settings(&endpoint) };
     exchange(secured.clone()).await;
     exchange(Settings { transport: Transport::WebSocket, ..secured }).await;
     let plain = settings(&format!("{endpoint};UseDevelopmentEmulator=true"));
@@ -42,7 +45,8 @@ async fn messages_go_over_tls_and_over_websockets_of_both_kinds() {
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_refused() {
     let (broker, port) = secured().await;
-    let client = client(settings(&format!("Endpoint=sb://localhost:{port}/;SharedAccessKeyName=n;SharedAccessKey=k")));
+    let endpoint = format!("Endpoint=sb://localhost:{port}/;SharedAccessKeyName=n;SharedAccessKey=k");
+    let client = client(Settings { tls: Some(https::tls(None).unwrap()), ..settings(&endpoint) });
     let sender = client.sender();
     let outage = until("the outage is named", || async { sender.outage() }).await;
     assert!(outage.contains("no TLS with localhost") && outage.contains("UnknownIssuer"), "{outage}");

@@ -4,6 +4,7 @@ use super::{near, receiver::Receiver, service};
 use orders::{
     channels::webhook::{Reach, Settings},
     domain::delivery::News,
+    https,
 };
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use std::{fs, sync::Arc};
@@ -67,7 +68,8 @@ async fn a_receiver_is_who_its_certificate_says() {
         (Some(trusted), "127.0.0.1", "delivery.retrying"),
         (None, "localhost", "delivery.retrying"),
     ] {
-        let service = service(Settings { authorities, ..near() }, false).await;
+        let tls = Some(https::tls(authorities.as_deref()).unwrap());
+        let service = service(Settings { tls, ..near() }, false).await;
         service.register("erp", &format!("https://{host}:{}/", receiver.port), "WEBHOOK_KEY_ONE", &[News::Created]).await;
         let id = service.tell().await;
         let told = service.told(&id).await.pop().unwrap();

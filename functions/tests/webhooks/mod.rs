@@ -13,7 +13,7 @@ use orders::{
     app::{App, Settings},
     channels::{self, Channels, Keyring, Setup, webhook},
     domain::{delivery::News, webhook::Endpoint},
-    router,
+    https, router,
     store::ledger::{Entry, Wanted},
     work::directory::StoreDirectory,
 };
@@ -45,6 +45,7 @@ fn near() -> webhook::Settings {
         reach: webhook::Reach::Private,
         answer_within: Duration::from_millis(700),
         register_for: Duration::ZERO,
+        tls: Some(https::tls(None).unwrap()),
         ..webhook::Settings::default()
     }
 }

@@ -2,7 +2,8 @@
 
 use super::connection_string::ConnectionString;
 use azure_core::credentials::TokenCredential;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
+use tokio_rustls::rustls::ClientConfig;
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -16,8 +17,8 @@ pub struct Settings {
     pub publish_within: Duration,
     /// How long a token made from a shared access key is good for.
     pub sas_life: Duration,
-    /// PEM certificates of authorities to trust besides those that the web trusts.
-    pub authorities: Option<PathBuf>,
+    /// Whom to trust; needed for all brokers but an emulator that is spoken to in plain.
+    pub tls: Option<Arc<ClientConfig>>,
 }
 
 impl Settings {
@@ -30,7 +31,7 @@ impl Settings {
             prefetch: 256,
             publish_within: Duration::from_secs(10),
             sas_life: Duration::from_hours(1),
-            authorities: None,
+            tls: None,
         }
     }
 }

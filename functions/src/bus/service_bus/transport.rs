@@ -7,18 +7,14 @@ use super::{
 };
 use fe2o3_amqp::{connection::ConnectionHandle, sasl_profile::SaslProfile};
 use fe2o3_amqp_ws::WebSocketStream;
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, sync::Arc};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
 use tokio_rustls::{
     TlsConnector,
-    rustls::{
-        ClientConfig, RootCertStore,
-        crypto::aws_lc_rs,
-        pki_types::{CertificateDer, ServerName, pem::PemObject},
-    },
+    rustls::{ClientConfig, pki_types::ServerName},
 };
 use uuid::Uuid;
 
@@ -45,7 +41,11 @@ impl Address {
                 (Endpoint::parse(namespace).map_err(|fault| unusable(format!("the namespace {fault}")))?, false)
             }
         };
-        let tls = if plain { None } else { Some(tls(settings.authorities.as_deref()).map_err(unusable)?) };
+        let tls = match (&settings.tls, plain) {
+            (_, true) => None,
+            (Some(tls), false) => Some(Arc::clone(tls)),
+            (None, false) => return Err(unusable("it speaks TLS, and nobody said whom to trust".into())),
+        };
         Ok(Self { endpoint, tls, transport: settings.transport })
     }
 
@@ -105,20 +105,4 @@ impl Address {
             .await?;
         Ok(handle)
     }
-}
-
-/// Trusts the authorities that the web trusts, and those in the file.
-fn tls(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
-    let mut roots = RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    if let Some(path) = authorities {
-        let unreadable = |error: &dyn fmt::Display| format!("no certificates in {}: {error}", path.display());
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
-            roots.add(certificate.map_err(|error| unreadable(&error))?).map_err(|error| unreadable(&error))?;
-        }
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }

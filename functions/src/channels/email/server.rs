@@ -8,6 +8,7 @@ use lettre::{
 };
 use reqwest::{Client, Url, redirect};
 use std::{fmt, fs, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use tokio_rustls::rustls::ClientConfig;
 
 /// For one request to Communication Services and its answer.
 const REQUEST: Duration = Duration::from_secs(10);
@@ -99,9 +100,13 @@ impl Smtp {
 
 impl Acs {
     /// # Errors
-    /// When there is no TLS to be had on this machine.
-    pub fn client() -> Result<Client, String> {
-        let client = Client::builder().redirect(redirect::Policy::none()).connect_timeout(REQUEST).timeout(REQUEST);
+    /// When there is no client to be had.
+    pub fn client(tls: &ClientConfig) -> Result<Client, String> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls.clone())
+            .redirect(redirect::Policy::none())
+            .connect_timeout(REQUEST)
+            .timeout(REQUEST);
         client.build().map_err(|error| error.to_string())
     }
 }

@@ -11,13 +11,9 @@ use reqwest::{
     header::{CONTENT_TYPE, USER_AGENT},
     redirect::Policy,
 };
-use std::{error::Error, fmt::Display, path::Path, sync::Arc, time::Duration};
+use std::{error::Error, time::Duration};
 use tokio::sync::OnceCell;
-use tokio_rustls::rustls::{
-    ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use tokio_rustls::rustls::ClientConfig;
 
 /// A connection that was idle for longer is not used again: many servers close theirs after 5 seconds, and a message that
 /// meets the end of a connection may have been taken.
@@ -89,8 +85,9 @@ fn reason(error: &reqwest::Error) -> String {
 
 /// Goes to the host itself and never through a proxy, which would resolve the name for itself.
 fn client(settings: &Settings) -> Result<reqwest::Client, String> {
+    let tls = settings.tls.as_deref().ok_or("nobody said whom to trust")?;
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls(settings.authorities.as_deref())?)
+        .tls_backend_preconfigured(ClientConfig::clone(tls))
         .dns_resolver(Judge(settings.reach))
         .no_proxy()
         .redirect(Policy::none())
@@ -100,18 +97,4 @@ fn client(settings: &Settings) -> Result<reqwest::Client, String> {
         .pool_idle_timeout(IDLE)
         .build()
         .map_err(|error| error.to_string())
-}
-
-/// Trusts the authorities that the web trusts, and those in the file.
-fn tls(authorities: Option<&Path>) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    if let Some(path) = authorities {
-        let unreadable = |error: &dyn Display| format!("no certificates in {}: {error}", path.display());
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
-            roots.add(certificate.map_err(|error| unreadable(&error))?).map_err(|error| unreadable(&error))?;
-        }
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider())).with_safe_default_protocol_versions();
-    Ok(config.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth())
 }

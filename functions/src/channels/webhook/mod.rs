@@ -23,7 +23,8 @@ use client::Client;
 use register::Register;
 use reqwest::Url;
 use serde::Serialize;
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio_rustls::rustls::ClientConfig;
 
 /// A receiver has 24 hours in all; the specification recommends growing waits with jitter.
 const BACKOFF: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_hours(2) };
@@ -31,8 +32,8 @@ const BACKOFF: Backoff = Backoff { first: Duration::from_secs(5), longest: Durat
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub reach: Reach,
-    /// PEM certificates of authorities to trust besides the web's.
-    pub authorities: Option<PathBuf>,
+    /// Whom to trust; without, nothing is sent.
+    pub tls: Option<Arc<ClientConfig>>,
     /// How long a connection may take, TLS included.
     pub connect_within: Duration,
     /// How long all of an attempt may take; the specification recommends 15 to 30 seconds.
@@ -45,7 +46,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             reach: Reach::Public,
-            authorities: None,
+            tls: None,
             connect_within: Duration::from_secs(5),
             answer_within: Duration::from_secs(15),
             register_for: Duration::from_secs(10),
