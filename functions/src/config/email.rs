@@ -1,7 +1,8 @@
 //! Where e-mail is handed in, and what lets it in.
 
 use super::{
-    AUTHORITIES, CHANNELS, CLIENT_ID, ConfigError, EMAIL_FROM, EMAIL_PASSWORD, EMAIL_SERVER, files, identity::Azure, secrets::Secrets, wrong,
+    AUTHORITIES, CHANNELS, CLIENT_ID, ConfigError, EMAIL_FROM, EMAIL_PASSWORD, EMAIL_SERVER, files, identity::Azure, secrets::Secrets,
+    wrong,
 };
 use crate::channels::email::{
     self,

@@ -32,7 +32,8 @@ fn shape(request: &Request) -> Reply {
     if sql.contains("AS updated") {
         one(Column::Int, Cell::Int(1))
     } else if sql.contains("AS oldest_unpublished") {
-        Reply::Sets(vec![Set(vec![Column::BigInt; 3], vec![vec![Cell::Null; 3]])])
+        let columns = vec![Column::BigInt, Column::BigInt, Column::BigInt, Column::Int];
+        Reply::Sets(vec![Set(columns, vec![vec![Cell::Null, Cell::Null, Cell::Null, Cell::Int(0)]])])
     } else if sql.contains("AS added") || sql.contains("AS removed") {
         one(Column::Int, Cell::Int(1))
     } else if sql.contains("AS said") {

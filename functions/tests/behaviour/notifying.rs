@@ -53,7 +53,7 @@ pub async fn what_nobody_can_read_is_kept_and_not_tried_again(running: &Running)
     stranger["data"]["id"] = json!(unknown);
     for (body, reason) in [
         (b"no JSON at all".to_vec(), "is not an event"),
-        (b"{\"hello\":\"world\"}".to_vec(), "missing field"),
+        (b"{\"hello\":\"world\"}".to_vec(), "does not hold what it should"),
         (with("type", json!("com.ordermanagement.order.lost.v1")), "a type that is not known"),
         (stranger.to_string().into_bytes(), "never written here"),
     ] {
