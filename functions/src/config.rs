@@ -258,6 +258,7 @@ impl Config {
             vault: secrets.vault(&get, &azure)?,
         };
         let notifies = matches!(role, Role::Dev { .. } | Role::Functions | Role::Api | Role::Worker);
+        files::authorities(&get)?;
         // The one of dev is made along with its folder.
         if let Some(path) = get(FILE).filter(|_| notifies && config.channels.iter().any(|name| name == "file")) {
             files::appendable(path.as_ref())?;

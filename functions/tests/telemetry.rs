@@ -50,7 +50,10 @@ impl Here {
 
     /// A process of ours and its address.
     async fn orders(&self, role: &str) -> (Process, String) {
-        let settings = self.settings();
+        Self::orders_with(role, &self.settings()).await
+    }
+
+    async fn orders_with(role: &str, settings: &[(String, String)]) -> (Process, String) {
         let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut process = Process::start(&[role], &settings);
         let address = process
@@ -145,16 +148,11 @@ async fn one_trace_goes_through_the_functions_hosts_trigger_as_well() {
 #[tokio::test]
 async fn attempts_at_a_receiver_that_is_down_are_told_apart_from_those_that_wait_for_it() {
     let here = Here::start().await;
-    let settings = here.settings();
-    let down = [("EMAIL_SERVER", "smtp://127.0.0.1:1"), ("EMAIL_FROM", "shop@example.com")];
-    let settings = settings.iter().map(|(name, value)| match name.as_str() {
-        "NOTIFY_CHANNELS" => (name.as_str(), "email"),
-        _ => (name.as_str(), value.as_str()),
-    });
-    let settings: Vec<_> = settings.chain(down).collect();
-    let mut worker = Process::start(&["worker"], &settings);
-    worker.line(|line| line.contains("listening").then_some(())).await;
-    let (api, api_at) = here.orders("api").await;
+    let down = [("NOTIFY_CHANNELS", "email"), ("EMAIL_SERVER", "smtp://127.0.0.1:1"), ("EMAIL_FROM", "shop@example.com")];
+    let down = down.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let settings: Vec<_> = here.settings().into_iter().filter(|(name, _)| name != "NOTIFY_CHANNELS").chain(down).collect();
+    let (worker, _) = Here::orders_with("worker", &settings).await;
+    let (api, api_at) = Here::orders_with("api", &settings).await;
     let mut order = order();
     order["notify"] = json!({ "channels": ["email"] });
     let told = |outcome| [("orders.channel", "email"), ("orders.outcome", outcome)];

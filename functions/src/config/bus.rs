@@ -82,7 +82,7 @@ mod tests {
             (&[("ServiceBus", "Endpoint=sb://h")][..], "ServiceBus has no SharedAccessKeyName"),
             (&[KEYED, ENTRA], "ServiceBus is set, and so is ServiceBus__fullyQualifiedNamespace"),
             (&[KEYED, ("ServiceBus__transport", "http")], "ServiceBus__transport must be amqp or amqpWebSockets"),
-            (&[KEYED, ("SSL_CERT_FILE", "/nowhere")], "SSL_CERT_FILE names /nowhere, which holds no certificates"),
+            (&[KEYED, ("SSL_CERT_FILE", "/nowhere")], "SSL_CERT_FILE cannot be read: /nowhere"),
             (&[("ServiceBus__fullyQualifiedNamespace", "sb://h/")], "ServiceBus__fullyQualifiedNamespace names no host"),
             (&[KEYED, ("ORDERS_TOPIC", "a b")], "ORDERS_TOPIC must be an entity name"),
             (

@@ -116,9 +116,9 @@ mod tests {
             (&[FROM, plain, ("EMAIL_PASSWORD", "secret")], "EMAIL_PASSWORD is set, and EMAIL_SERVER names no user"),
             (
                 &[FROM, ("EMAIL_SERVER", "https://c.communication.azure.com"), ("SSL_CERT_FILE", "/nowhere")],
-                "SSL_CERT_FILE names /nowhere, which holds no certificates",
+                "SSL_CERT_FILE cannot be read: /nowhere",
             ),
-            (&[FROM, ("EMAIL_SERVER", "smtps://h"), ("SSL_CERT_FILE", "/nowhere")], "SSL_CERT_FILE names /nowhere, which holds no"),
+            (&[FROM, ("EMAIL_SERVER", "smtps://h"), ("SSL_CERT_FILE", "/nowhere")], "SSL_CERT_FILE cannot be read: /nowhere"),
             (
                 &[FROM, ("EMAIL_SERVER", "https://c.communication.azure.com"), ("EMAIL_PASSWORD", "secret!")],
                 "EMAIL_PASSWORD must be an access key",

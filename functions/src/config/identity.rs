@@ -1,9 +1,9 @@
 //! Who this process is to Azure, whom it trusts, and how it calls Azure.
 
-use super::{AUTHORITIES, ConfigError, FEDERATED_TOKEN, IDENTITY_ENDPOINT, wrong};
+use super::{AUTHORITIES, ConfigError, FEDERATED_TOKEN, IDENTITY_ENDPOINT, files, wrong};
 use crate::{entra, https};
 use azure_core::credentials::TokenCredential;
-use std::{cell::OnceCell, path::PathBuf, sync::Arc};
+use std::{cell::OnceCell, sync::Arc};
 use tokio_rustls::rustls::ClientConfig;
 
 /// Reads the settings through `get`. What it hands out is made when the first asks: a process that needs none of it has none.
@@ -28,7 +28,7 @@ impl<G: Fn(&str) -> Option<String>> Azure<G> {
         if let Some(tls) = self.tls.get() {
             return Ok(tls);
         }
-        let authorities = (self.get)(AUTHORITIES).map(PathBuf::from);
+        let authorities = files::authorities(&self.get)?;
         let tls = https::tls(authorities.as_deref()).map_err(|fault| wrong(AUTHORITIES, fault))?;
         Ok(self.tls.get_or_init(|| tls))
     }
