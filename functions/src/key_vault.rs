@@ -130,8 +130,8 @@ impl KeyVault {
     }
 
     fn known(&self, name: &str) -> Option<Arc<SecretString>> {
-        let mut names = self.names();
-        let named = names.get_mut(name)?;
+        let mut all = self.names();
+        let named = all.get_mut(name)?;
         named.asked = Instant::now();
         named.value.current()
     }

@@ -66,12 +66,12 @@ impl Paced {
     fn written(&mut self, polled: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match polled {
             Poll::Pending => wait(&mut self.write, WRITE, context, "the client does not read its answer"),
-            ready => {
+            Poll::Ready(written) => {
                 self.write = None;
                 if self.phase.is(ANSWERING) {
                     self.phase.set(RESTING);
                 }
-                ready
+                Poll::Ready(written)
             }
         }
     }

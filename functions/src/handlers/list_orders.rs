@@ -70,7 +70,9 @@ fn json(page: &Page) -> String {
     }
     text.push(']');
     if let Some(cursor) = page.next {
-        text.push_str(&format!(",\"nextCursor\":\"{cursor}\""));
+        text.push_str(",\"nextCursor\":\"");
+        text.push_str(&cursor.to_string());
+        text.push('"');
     }
     text.push('}');
     text

@@ -65,7 +65,7 @@ impl Return {
     /// Ends when somebody else has opened the connection, if that is awaited.
     pub(super) async fn comes(&mut self) {
         if !self.is_awaited || self.opened.changed().await.is_err() {
-            pending().await
+            pending::<()>().await;
         }
     }
 }
