@@ -13,6 +13,7 @@ use crate::{
         new_order::NewOrder,
         order::{Document, Order},
         trace::Trace,
+        unreadable,
     },
     error::Problem,
     store::{Added, Addition, StoreError},
@@ -95,7 +96,7 @@ fn replayed(earlier: &Record, fingerprint: Option<Fingerprint>) -> Answer {
             "this key came with another order before; use a fresh key for a different order",
         ));
     }
-    let order: Order = serde_json::from_str(&earlier.answer).map_err(|error| Problem::internal(error.to_string()))?;
+    let order: Order = unreadable::parse(&earlier.answer).map_err(|error| Problem::internal(error.to_string()))?;
     let mut response = created(order.id, &earlier.answer)?;
     response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     Ok(response)
