@@ -138,6 +138,15 @@ pub fn bus(config: &Config) -> anyhow::Result<Option<ServiceBusClient>> {
     Ok(Some(client))
 }
 
+/// What an operator's command works with: the settings of the service, on a schema that is enough. Its log goes to stderr.
+pub(super) async fn operator() -> anyhow::Result<(Arc<App>, Config)> {
+    let config = Config::from_environment(&Role::Operator)?;
+    telemetry::start(telemetry::Form::Aside, "warn");
+    let app = app(&config, None);
+    app.store.schema().await?;
+    Ok((app, config))
+}
+
 /// What the settings name, put together. Nothing is opened yet.
 pub fn app(config: &Config, bus: Option<Arc<dyn Bus>>) -> Arc<App> {
     let store = store::open(&config.database);

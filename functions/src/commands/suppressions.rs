@@ -6,9 +6,7 @@ use super::{serve, table::table};
 use crate::{
     app::App,
     channels::email,
-    config::{Config, Role},
     domain::suppression::{Suppression, folded},
-    telemetry,
 };
 use anyhow::bail;
 use clap::Subcommand;
@@ -33,10 +31,7 @@ pub enum Command {
 }
 
 pub async fn run(command: Command) -> anyhow::Result<()> {
-    let config = Config::from_environment(&Role::Operator)?;
-    telemetry::start(telemetry::Form::Aside, "warn");
-    let app = serve::app(&config, None);
-    app.store.schema().await?;
+    let (app, _) = serve::operator().await?;
     match command {
         Command::List { json } => list(&app, json).await,
         Command::Add { address, reason } => add(&app, &address, reason).await,

@@ -6,13 +6,12 @@ use super::{serve, table::table};
 use crate::{
     app::App,
     channels::webhook,
-    config::{Config, Role, keyring},
+    config::{Config, keyring},
     domain::{
         attempt::Attempt,
         delivery::News,
         webhook::{Endpoint, KEY_PREFIX, VAULT_PREFIX, is_key_name, is_name},
     },
-    telemetry,
 };
 use anyhow::{anyhow, bail};
 use clap::Subcommand;
@@ -50,10 +49,7 @@ fn event_type(text: &str) -> Result<News, String> {
 }
 
 pub async fn run(command: Command) -> anyhow::Result<()> {
-    let config = Config::from_environment(&Role::Operator)?;
-    telemetry::start(telemetry::Form::Aside, "warn");
-    let app = serve::app(&config, None);
-    app.store.schema().await?;
+    let (app, config) = serve::operator().await?;
     match command {
         Command::Add { name, url, key, events } => add(&app, &config, name, url, key, events).await,
         Command::List { json } => list(&app, json).await,

@@ -6,12 +6,7 @@ mod shown;
 pub use selection::Selection;
 
 use super::serve;
-use crate::{
-    app::App,
-    config::{Config, Role},
-    store::ledger::Decision,
-    telemetry,
-};
+use crate::{app::App, store::ledger::Decision};
 use anyhow::bail;
 use clap::Subcommand;
 
@@ -60,10 +55,7 @@ pub struct Order {
 }
 
 pub async fn run(command: Command) -> anyhow::Result<()> {
-    let config = Config::from_environment(&Role::Operator)?;
-    telemetry::start(telemetry::Form::Aside, "warn");
-    let app = serve::app(&config, None);
-    app.store.schema().await?;
+    let (app, _) = serve::operator().await?;
     match command {
         Command::List { selection, json } => shown::list(&app.store.deliveries(&selection.wanted(&[])?).await?, json),
         Command::Show { id, json } => show(&app, &id, json).await,
