@@ -32,7 +32,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// One row of the settings table.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ pub struct Config {
     pub bus: Option<service_bus::Settings>,
     /// Messages that are handled at the same time.
     pub concurrency: u32,
-    pub log_filter: String,
+    pub log_filter: Targets,
     /// None: nothing is recorded.
     pub collectors: Option<Collectors>,
     pub settings: Settings,
@@ -240,7 +240,7 @@ impl Config {
             subscription,
             bus: bus::read(&get, &azure, concurrency)?,
             concurrency,
-            log_filter: log_filter(text(LOG, "info"))?,
+            log_filter: log_filter(&text(LOG, "info"))?,
             collectors: telemetry::read(&get, &azure)?,
             settings: Settings {
                 default_channels: channels.clone(),
@@ -309,11 +309,11 @@ fn listen(role: &Role, value: Option<&str>, port: Option<&str>) -> Result<Socket
     }
 }
 
-fn log_filter(text: String) -> Result<String, ConfigError> {
+fn log_filter(text: &str) -> Result<Targets, ConfigError> {
     // A lone word that is no level would be a target, and nothing else would be logged.
-    let stray = text.split(',').map(str::trim).find(|part| !part.contains(['=', '[']) && part.parse::<LevelFilter>().is_err());
-    match (EnvFilter::builder().parse(&text), stray) {
-        (Ok(_), None) => Ok(text),
+    let stray = text.split(',').map(str::trim).find(|part| !part.contains('=') && part.parse::<LevelFilter>().is_err());
+    match (text.parse(), stray) {
+        (Ok(filter), None) => Ok(filter),
         (Ok(_), Some(stray)) => Err(wrong(LOG, format!("must be a level, or TARGET=LEVEL separated by commas: {stray:?} is no level"))),
         (Err(error), _) => Err(wrong(LOG, format!("must be a level, or TARGET=LEVEL separated by commas: {error}"))),
     }

@@ -141,7 +141,7 @@ pub fn bus(config: &Config) -> anyhow::Result<Option<ServiceBusClient>> {
 /// What an operator's command works with: the settings of the service, on a schema that is enough. Its log goes to stderr.
 pub(super) async fn operator() -> anyhow::Result<(Arc<App>, Config)> {
     let config = Config::from_environment(&Role::Operator)?;
-    telemetry::start(telemetry::Form::Aside, "warn");
+    telemetry::start_aside();
     let app = app(&config, None);
     app.store.schema().await?;
     Ok((app, config))

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 pub async fn run(order: &str, json: bool) -> anyhow::Result<()> {
     let config = Config::from_environment(&Role::Operator)?;
-    telemetry::start(telemetry::Form::Aside, "warn");
+    telemetry::start_aside();
     let app = serve::app(&config, None);
     let id = Uuid::parse_str(order).with_context(|| format!("{order:?} is no order's id"))?;
     let Some(timeline) = app.store.timeline(OrderId(id)).await? else { bail!("there is no order {id}") };

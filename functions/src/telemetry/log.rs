@@ -7,13 +7,15 @@ use std::{
 };
 use tracing::{Event, Level, Span, Subscriber};
 use tracing_subscriber::{
-    EnvFilter,
+    filter::{LevelFilter, Targets},
     fmt::{
-        FmtContext, FormatEvent, FormatFields, FormattedFields,
+        self, FmtContext, FormatEvent, FormatFields, FormattedFields,
         format::Writer,
         time::{FormatTime, SystemTime},
     },
+    layer::SubscriberExt,
     registry::{LookupSpan, Scope},
+    util::SubscriberInitExt,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,26 +30,30 @@ pub enum Form {
 
 const SILENCED: [&str; 3] = [
     // There tiberius logs each row, with customers' names in it, and as an error what is tried again and goes well.
-    "tiberius::tds::stream::token=off",
+    "tiberius::tds::stream::token",
     // That a collector is away is told once, by us.
-    "opentelemetry_sdk=off",
-    "opentelemetry-otlp=off",
+    "opentelemetry_sdk",
+    "opentelemetry-otlp",
 ];
 
-/// Sets up the log of this process, once. `filter` is in the form of `RUST_LOG`.
-pub fn start(form: Form, filter: &str) {
-    let silenced = SILENCED.iter().filter_map(|target| target.parse().ok());
-    let filter = silenced.fold(EnvFilter::new(filter), EnvFilter::add_directive);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stdout);
+/// Sets up the log of this process, once.
+pub fn start(form: Form, filter: &Targets) {
+    let filter = filter.clone().with_targets(SILENCED.map(|target| (target, LevelFilter::OFF)));
+    let (log, filtered) = (fmt::layer(), tracing_subscriber::registry().with(filter));
     match form {
-        Form::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
-        Form::Aside => log.with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).event_format(ForPeople).init(),
-        Form::Readable => log.with_ansi(io::stdout().is_terminal()).event_format(ForPeople).init(),
+        Form::Json => filtered.with(log.json().flatten_event(true).with_current_span(true).with_span_list(false)).init(),
+        Form::Aside => filtered.with(log.with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).event_format(ForPeople)).init(),
+        Form::Readable => filtered.with(log.with_ansi(io::stdout().is_terminal()).event_format(ForPeople)).init(),
     }
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "panicked: {}", panic.payload_as_str().unwrap_or("no message"));
     }));
+}
+
+/// The log of a command that prints something itself: what goes wrong, beside its output.
+pub fn start_aside() {
+    start(Form::Aside, &Targets::new().with_default(Level::WARN));
 }
 
 /// What every line within says besides itself: which function is at work, in whose trace, and in which invocation of

@@ -15,7 +15,7 @@ mod sender;
 pub use attempts::{Attempted, attempt, process, publish};
 pub use export::{ApplicationInsights, Collectors, Exporting, export};
 pub use gauges::{observe, swept};
-pub use log::{Form, span, start};
+pub use log::{Form, span, start, start_aside};
 pub use metrics::{batch, lock_lost, rejected, taken_over};
 pub use operation::Operation;
 pub use requests::{Request, request};

@@ -56,7 +56,7 @@ pub enum Command {
 
 pub async fn run(command: Command) -> anyhow::Result<()> {
     let config = Config::from_environment(&Role::Operator)?;
-    telemetry::start(telemetry::Form::Aside, "warn");
+    telemetry::start_aside();
     if let (Command::Replay { .. }, Some(vault)) = (&command, &config.vault) {
         // What is replayed is told to customers by this process.
         vault.read().await?;
