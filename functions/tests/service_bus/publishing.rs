@@ -4,10 +4,7 @@ use super::{Broker, TOPIC, client, id, message, publish_all, receive, settings, 
 use crate::support::process::until;
 use orders::bus::{Bus, BusError};
 use servicebus_emulator::Loss;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 #[tokio::test]
 async fn a_message_arrives_with_all_that_its_receivers_go_by() {
@@ -114,21 +111,16 @@ async fn what_is_wrong_shows_before_the_first_message() {
 }
 
 #[tokio::test]
-async fn distance_costs_once_and_not_for_each_batch() {
+async fn no_batch_waits_for_the_answer_to_another() {
     let broker = Broker::start().await;
     let client = broker.client();
     let sender = client.sender();
     publish_all(&sender, vec![message(0)]).await;
-    broker.emulator.faults().delay_writes(Duration::from_millis(20));
-    let begun = Instant::now();
-    let publishers = (0..50_u128).map(|batch| {
+    // From here on the broker takes what comes, and is too far away to say so.
+    broker.emulator.faults().delay_writes(Duration::from_hours(1));
+    for batch in 0..50_u128 {
         let sender = Arc::clone(&sender);
-        tokio::spawn(async move { sender.publish((1..=20).map(|number| message(batch * 20 + number)).collect()).await })
-    });
-    for outcomes in futures_util::future::join_all(publishers).await {
-        assert!(outcomes.unwrap().iter().all(Result::is_ok));
+        tokio::spawn(async move { sender.publish((1..=20).map(|number| message(batch * 20 + number)).collect()).await });
     }
-    let took = begun.elapsed();
-    println!("50 batches of 20 with 20 ms to the broker: {} ms", took.as_millis());
-    assert!(took < Duration::from_millis(50 * 20 / 2), "batches wait for each other: {took:?}");
+    until("every batch is with the broker", || async { (broker.waiting() == 1001).then_some(()) }).await;
 }
