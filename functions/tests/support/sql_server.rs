@@ -53,8 +53,22 @@ impl TestDatabase {
 
     /// Takes everything out of it, the schema too.
     pub async fn clear(&self) {
-        azure_sql::batch(&self.server, "IF OBJECT_ID(N'dbo.order_lines', N'V') IS NOT NULL DROP VIEW dbo.order_lines").await.unwrap();
-        for table in ["delivery_attempts", "deliveries", "outbox", "orders", "idempotency", "rejected_messages", "schema_migrations"] {
+        for view in ["order_lines", "ledger"] {
+            azure_sql::batch(&self.server, &format!("DROP VIEW IF EXISTS dbo.{view}")).await.unwrap();
+        }
+        for table in [
+            "delivery_decisions",
+            "delivery_attempts",
+            "deliveries",
+            "outbox",
+            "orders",
+            "idempotency",
+            "rejected_messages",
+            "circuits",
+            "webhook_endpoints",
+            "suppressions",
+            "schema_migrations",
+        ] {
             azure_sql::batch(&self.server, &format!("DROP TABLE IF EXISTS dbo.{table}")).await.unwrap();
         }
     }
