@@ -11,11 +11,13 @@ use orders::{
         page::Query,
         settle::{Found, Verdict},
         suppression::Suppression,
+        timestamp::Timestamp,
+        webhook::Endpoint,
     },
     store::{
-        Accepted, Added, Addition, AttemptRecord, EventKey, Receipt, RejectedMessage, Store, Update,
+        Accepted, Added, Addition, AttemptRecord, EventKey, Lease, Receipt, RejectedMessage, Store, Update,
         azure_sql::Server,
-        ledger::{Begin, Begun, Decision, Ending, Purpose},
+        ledger::{Begin, Begun, Decision, Ending, Purpose, State, Wanted},
     },
 };
 use std::time::Duration;
@@ -65,7 +67,12 @@ async fn what_was_done_and_not_heard_of_counts_once() {
     store.reject(message).await.unwrap();
     cut();
     store.mark_published(vec![(plain.order.id, 1)], now()).await.unwrap();
+    let outcome = Outcome::Failed { reason: "x".into() };
+    cut();
+    store.record_attempt(AttemptRecord { delivery: new.id, attempt: 1, at: now(), outcome }).await.unwrap();
+    assert_eq!(store.steps(new.id).await.unwrap().len(), 1);
     attempts(store.as_ref(), (plain.order.id, 1), &cut).await;
+    registers(store.as_ref(), &cut).await;
     assert_eq!(store.claim_events(10, now(), Duration::from_secs(30)).await.unwrap().len(), 2);
     drop(store);
     database.drop().await;
@@ -98,9 +105,38 @@ async fn attempts(store: &dyn Store, event: EventKey, cut: &impl Fn()) {
     assert_eq!(store.decide(vec![id], Decision::Reopened, "mended".into(), soon).await.unwrap(), [id]);
     let steps = store.steps(id).await.unwrap();
     assert_eq!(steps.iter().map(|step| step.what.as_str()).collect::<Vec<_>>(), ["retrying", "failed", "reopened"]);
+    decisions(store, id, soon, cut).await;
+}
+
+/// A delivery that waits is leased and given back, given up, reopened and abandoned.
+async fn decisions(store: &dyn Store, id: DeliveryId, at: Timestamp, cut: &impl Fn()) {
+    let later = |seconds| at.plus(Duration::from_secs(seconds));
+    let claimed = store.claim_deliveries(10, at, Duration::from_secs(30)).await.unwrap();
+    assert_eq!(claimed.iter().filter(|delivery| delivery.id == id).map(|delivery| delivery.attempt).collect::<Vec<_>>(), [3]);
+    cut();
+    store.give_back(vec![Lease { delivery: id, attempt: 3, until: later(30) }], later(1)).await.unwrap();
+    let wanted = Wanted { ids: vec![id], limit: 1, ..Wanted::default() };
+    let entry = store.deliveries(&wanted).await.unwrap().remove(0);
+    assert_eq!((entry.attempts, entry.state, entry.next_attempt_at), (2, State::Pending, later(1)), "one attempt is not counted");
+    for (decision, at) in [(Decision::GivenUp, later(2)), (Decision::Reopened, later(3)), (Decision::Abandoned, later(4))] {
+        cut();
+        assert_eq!(store.decide(vec![id], decision, "x".into(), at).await.unwrap(), [id]);
+    }
+    assert_eq!(store.steps(id).await.unwrap().len(), 6);
+}
+
+/// What is registered is registered once, and removed once.
+async fn registers(store: &dyn Store, cut: &impl Fn()) {
     let suppression = Suppression { channel: "email".into(), address: "a".into(), reason: "bounced".into(), at: now() };
     cut();
     assert!(store.add_suppression(suppression).await.unwrap());
     cut();
     assert!(store.remove_suppression("email".into(), "a".into()).await.unwrap());
+    let hook = Endpoint { name: "erp".into(), url: "x".into(), events: vec![], key_name: "x".into(), created_at: now(), disabled: None };
+    cut();
+    store.put_webhook_endpoint(hook.clone()).await.unwrap();
+    assert_eq!(store.webhook_endpoints().await.unwrap(), [hook]);
+    cut();
+    assert!(store.remove_webhook_endpoint("erp".into()).await.unwrap());
+    assert!(!store.remove_webhook_endpoint("erp".into()).await.unwrap());
 }

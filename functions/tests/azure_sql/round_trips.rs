@@ -11,13 +11,14 @@ use orders::{
         attempt::Outcome,
         delivery::NewDelivery,
         id::{DeliveryId, EventId, OrderId},
+        idempotency::IdempotencyKey,
         page::Query,
         settle::Verdict,
         suppression::Suppression,
         webhook::Endpoint,
     },
     store::{
-        Addition, AttemptRecord, Expiry, Receipt, RejectedMessage, Store, Update,
+        Addition, AttemptRecord, Expiry, Lease, Receipt, RejectedMessage, Store, Update,
         azure_sql::Server,
         ledger::{Begin, Decision, Ending, Purpose, Wanted},
     },
@@ -78,6 +79,7 @@ async fn costs(store: Arc<dyn Store>, added: Addition, count: impl Fn() -> usize
         }};
     }
     cost!("create", store.add_order(added, now()));
+    cost!("look for a key", store.replay(&IdempotencyKey::parse("k").unwrap(), now()));
     cost!("get", store.order(id));
     cost!("list", store.orders(&query));
     cost!("list a customer's", store.orders(&customers));
@@ -85,14 +87,18 @@ async fn costs(store: Arc<dyn Store>, added: Addition, count: impl Fn() -> usize
     cost!("timeline", store.timeline(id));
     cost!("claim events", store.claim_events(100, now(), lease));
     cost!("mark 100 events published", store.mark_published(events, now()));
+    cost!("list an order's events", store.events(id));
+    cost!("list events that wait", store.waiting_events(100));
     cost!("postpone an event", store.postpone_event((id, 1), "x".into(), now()));
     cost!("receive an event", store.receive(receipt));
     cost!("claim deliveries", store.claim_deliveries(100, now(), lease));
+    cost!("give a delivery back", store.give_back(vec![Lease { delivery, attempt: 1, until: now() }], now()));
     cost!("record an attempt", store.record_attempt(attempt));
     cost!("begin an attempt", store.begin(begin));
     cost!("note what the provider calls it", store.sent(delivery, 1, "x".into()));
     cost!("end an attempt", store.end(ending));
     cost!("list deliveries", store.deliveries(&Wanted { limit: 10, ..Wanted::default() }));
+    cost!("list deliveries that are not done", store.unfinished(100));
     cost!("show a delivery", store.steps(delivery));
     cost!("decide deliveries", store.decide(vec![delivery], Decision::Reopened, "x".into(), now()));
     cost!("list outages", store.outages());
@@ -106,6 +112,8 @@ async fn costs(store: Arc<dyn Store>, added: Addition, count: impl Fn() -> usize
     cost!("remove a suppression", store.remove_suppression("email".into(), "a".into()));
     cost!("find what nobody received", store.unreceived(now(), 100));
     cost!("keep a rejected message", store.reject(message));
+    cost!("list rejected messages", store.rejected(0, 100));
+    cost!("forget a rejected message", store.forget_rejected(vec![1]));
     cost!("find what is due next", store.next_due());
     cost!("expire", store.expire(expiry));
     costs
