@@ -88,8 +88,10 @@ pub(super) async fn receive(pool: &Pool, receipt: &Receipt) -> Result<Accepted> 
 }
 
 /// The delivery's row is locked first, as it is by who claims it. An attempt that was given up as unknown and ended after
-/// all is set right. A delivery whose lease was lost belongs to another attempt; only a success may still settle it.
-const RECORD: &str = "
+/// all is set right. `@P2` to `@P8` are as [`record`] gives them.
+macro_rules! attempt_ended {
+    () => {
+        "
     SET NOCOUNT ON; SET XACT_ABORT ON;
     IF @@TRANCOUNT > 0 ROLLBACK;
     DECLARE @locked uniqueidentifier;
@@ -100,11 +102,20 @@ const RECORD: &str = "
     WHERE delivery_id = @P2 AND attempt = @P3;
     IF @@ROWCOUNT = 0
         INSERT INTO dbo.delivery_attempts (delivery_id, attempt, at, outcome, reason, next_attempt_at, provider_id)
-        VALUES (@P2, @P3, @P4, @P5, @P6, @P7, @P8);
+        VALUES (@P2, @P3, @P4, @P5, @P6, @P7, @P8);"
+    };
+}
+pub(super) use attempt_ended;
+
+/// A delivery whose lease was lost belongs to another attempt; only a success may still settle it.
+const RECORD: &str = concat!(
+    attempt_ended!(),
+    "
     UPDATE dbo.deliveries
     SET state = @P9, next_attempt_at = COALESCE(@P7, @P4), lease_until = NULL
     WHERE id = @P2 AND state IN (N'pending', N'failed') AND (attempts = @P3 OR @P9 = N'succeeded');
-    COMMIT";
+    COMMIT"
+);
 
 pub(super) async fn record(pool: &Pool, record: &AttemptRecord) -> Result<()> {
     let (outcome, state, reason, next_attempt_at, provider_id) = words(&record.outcome);

@@ -81,18 +81,9 @@ pub(super) async fn sent(pool: &Pool, delivery: DeliveryId, attempt: u32, provid
 /// As for an attempt without an endpoint, with what was unknown, what pauses, and the circuit: `@P10` is the endpoint,
 /// `@P16` whether it is up (1), down (0) or not judged (null). Only a probe makes the pause of one that is down longer:
 /// attempts that were under way together failed of one cause.
-const END: &str = "
-    SET NOCOUNT ON; SET XACT_ABORT ON;
-    IF @@TRANCOUNT > 0 ROLLBACK;
-    DECLARE @locked uniqueidentifier;
-    BEGIN TRANSACTION;
-    SELECT @locked = id FROM dbo.deliveries WITH (UPDLOCK, ROWLOCK) WHERE id = @P2;
-    UPDATE dbo.delivery_attempts
-    SET at = @P4, outcome = @P5, reason = @P6, next_attempt_at = @P7, provider_id = @P8
-    WHERE delivery_id = @P2 AND attempt = @P3;
-    IF @@ROWCOUNT = 0
-        INSERT INTO dbo.delivery_attempts (delivery_id, attempt, at, outcome, reason, next_attempt_at, provider_id)
-        VALUES (@P2, @P3, @P4, @P5, @P6, @P7, @P8);
+const END: &str = concat!(
+    deliveries::attempt_ended!(),
+    "
     UPDATE dbo.deliveries
     SET state = @P9, next_attempt_at = COALESCE(@P7, @P4), lease_until = NULL, begun_at = NULL,
         doubt = CASE WHEN @P5 = N'unknown' THEN COALESCE(doubt, @P3) WHEN @P11 = 0 THEN doubt END,
@@ -118,7 +109,8 @@ const END: &str = "
             SET next_attempt_at = @P4
             WHERE endpoint = @P10 AND paused_at IS NOT NULL AND state = N'pending' AND lease_until IS NULL;
     END;
-    COMMIT";
+    COMMIT"
+);
 
 pub(super) async fn end(pool: &Pool, ending: &Ending) -> Result<()> {
     let record = &ending.record;
