@@ -19,8 +19,8 @@ use crate::domain::{
 };
 
 /// The delivery is locked before the circuit, as it is by who ends an attempt. While the endpoint is down, the delivery is
-/// given back as if it had not been claimed; but when a probe is due, this is it. A circuit that is open until the very
-/// moment that this probe would be given up was left so by an earlier try.
+/// given back as if it had not been claimed; but when a probe is due, this is it. After an earlier try, a circuit that is open
+/// until the very moment that this probe would be given up was left so by it.
 const BEGIN: &str = "
     SET NOCOUNT ON; SET XACT_ABORT ON;
     IF @@TRANCOUNT > 0 ROLLBACK;
@@ -36,7 +36,7 @@ const BEGIN: &str = "
             SELECT @failures = failures, @opened = opened_at, @until = open_until
             FROM dbo.circuits WITH (UPDLOCK, ROWLOCK)
             WHERE endpoint = @P5;
-        IF @until > @P4 AND @until <> @P8
+        IF @until > @P4 AND (@P1 = 0 OR @until <> @P8)
         BEGIN
             SET @said = N'paused';
             UPDATE dbo.deliveries
