@@ -20,6 +20,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 pub(super) const ENDPOINT: &str = "webhook:erp";
+/// Why the endpoint is down, which is not all that is said of the attempt.
+const NOT_REACHED: &str = "no connection";
 
 /// An order whose event is received, with `count` deliveries to one endpoint, leased until 30 seconds after the start.
 pub(super) async fn deliveries(service: &Service, count: u128) -> (OrderId, Vec<DeliveryId>) {
@@ -59,8 +61,8 @@ pub(super) async fn end(service: &Service, record: AttemptRecord, verdict: Optio
 /// The endpoint did not answer at that moment, and is probed at the other.
 async fn down(service: &Service, delivery: DeliveryId, attempt: u32, now: i64, found: Found, until: i64) {
     let (now, until) = (at(now), at(until));
-    let outcome = Outcome::Retrying { reason: "no connection".into(), next_attempt_at: until };
-    let verdict = Verdict::Down { found, until, reason: "no connection".into() };
+    let outcome = Outcome::Retrying { reason: format!("{NOT_REACHED} (again)"), next_attempt_at: until };
+    let verdict = Verdict::Down { found, until, reason: NOT_REACHED.into() };
     end(service, AttemptRecord { delivery, attempt, at: now, outcome }, Some(verdict)).await;
 }
 
@@ -133,6 +135,7 @@ pub async fn while_an_endpoint_is_down_its_attempts_wait_and_one_probe_lets_all_
     down(&service, ids[0], 1, 2, Found::Closed, 10).await;
     let outage = store.outages().await.unwrap().remove(0);
     assert_eq!((outage.endpoint.as_str(), outage.failures, outage.open_until), (ENDPOINT, 1, at(10)));
+    assert_eq!(outage.reason, NOT_REACHED);
     // One that had not begun is given back, as if it had not been tried.
     assert_eq!(send(&service, ids[1], 1, at(3)).await, Begun::Paused { until: at(10) });
     assert_eq!(store.claim_deliveries(10, at(9), LEASE).await.unwrap().len(), 0);
@@ -169,6 +172,7 @@ pub async fn attempts_that_fail_together_open_a_circuit_once_and_a_probe_that_fa
     down(&service, claimed.id, 2, 11, found, 40).await;
     let outage = store.outages().await.unwrap().remove(0);
     assert_eq!((outage.failures, outage.opened_at, outage.open_until), (2, at(2), at(40)));
+    assert_eq!(outage.reason, NOT_REACHED);
     assert_eq!(store.next_due().await.unwrap().endpoints_down, 1);
     // What was due earlier waits for the next probe too, without being claimed.
     assert_eq!(store.claim_deliveries(10, at(20), LEASE).await.unwrap().len(), 0);

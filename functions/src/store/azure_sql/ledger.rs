@@ -79,7 +79,7 @@ pub(super) async fn sent(pool: &Pool, delivery: DeliveryId, attempt: u32, provid
 }
 
 /// As for an attempt without an endpoint, with what was unknown, what pauses, and the circuit: `@P10` is the endpoint,
-/// `@P16` whether it is up (1), down (0) or not judged (null). Only a probe makes the pause of one that is down longer:
+/// `@P16` whether it is up (1), down (0) or not judged (null), `@P18` why it is down. Only a probe makes the pause of one that is down longer:
 /// attempts that were under way together failed of one cause.
 const END: &str = concat!(
     deliveries::attempt_ended!(),
@@ -95,11 +95,11 @@ const END: &str = concat!(
         UPDATE dbo.circuits WITH (UPDLOCK, HOLDLOCK)
         SET failures = CASE WHEN @P17 = 1 THEN @P14 ELSE failures END,
             open_until = CASE WHEN @P17 = 1 THEN @P15 ELSE open_until END,
-            reason = CASE WHEN @P17 = 1 THEN COALESCE(@P6, N'') ELSE reason END
+            reason = CASE WHEN @P17 = 1 THEN @P18 ELSE reason END
         WHERE endpoint = @P10;
         IF @@ROWCOUNT = 0
             INSERT INTO dbo.circuits (endpoint, failures, opened_at, open_until, reason)
-            VALUES (@P10, @P14, @P4, @P15, COALESCE(@P6, N''));
+            VALUES (@P10, @P14, @P4, @P15, @P18);
     END;
     IF @P16 = 1
     BEGIN
@@ -117,11 +117,11 @@ pub(super) async fn end(pool: &Pool, ending: &Ending) -> Result<()> {
     let (outcome, state, reason, next_attempt_at, named) = deliveries::words(&record.outcome);
     let ends_doubt = ending.ends_doubt || matches!(record.outcome, Outcome::Succeeded { .. });
     let provider_ref = matches!(record.outcome, Outcome::Unknown { .. }).then_some(named).flatten();
-    let (up, failures, until, probed) = match &ending.verdict {
-        None => (None, 0, record.at, false),
-        Some(Verdict::Up) => (Some(true), 0, record.at, false),
-        Some(Verdict::Down { found, until, .. }) => {
-            (Some(false), found.failures().saturating_add(1), *until, matches!(found, Found::Probed { .. }))
+    let (up, failures, until, probed, why) = match &ending.verdict {
+        None => (None, 0, record.at, false, None),
+        Some(Verdict::Up) => (Some(true), 0, record.at, false, None),
+        Some(Verdict::Down { found, until, reason }) => {
+            (Some(false), found.failures().saturating_add(1), *until, matches!(found, Found::Probed { .. }), Some(reason.as_str()))
         }
     };
     pool.write(
@@ -143,6 +143,7 @@ pub(super) async fn end(pool: &Pool, ending: &Ending) -> Result<()> {
             &until.millis(),
             &up,
             &probed,
+            &why,
         ],
     )
     .await
