@@ -174,7 +174,7 @@ pub async fn a_list_is_newest_first_and_its_filters_join(backend: Backend) {
 
 pub async fn a_list_compares_names_by_each_character(backend: Backend) {
     let service = backend.service().await;
-    let names = ["Zoe", "zoe", "Zoë", "Zoe\u{308}"];
+    let names = ["Zoe", "zoe", "Zoë", "Zoe\u{308}", "Zoe ", " Zoe"];
     for name in names {
         place(&service, name, None).await;
     }
