@@ -125,7 +125,10 @@ const UPDATE: &str = "
     COMMIT;
     IF @updated = 0 AND @P1 = 1
        AND (EXISTS (SELECT 1 FROM dbo.outbox WHERE order_id = @P2 AND sequence = @P4 AND id = @P9)
-            OR (@P9 IS NULL AND EXISTS (SELECT 1 FROM dbo.orders WHERE id = @P2 AND version = @P4 AND document = @P8)))
+            OR (@P9 IS NULL AND EXISTS (
+                SELECT 1
+                FROM dbo.orders
+                WHERE id = @P2 AND version = @P4 AND document = @P8 COLLATE Latin1_General_100_BIN2)))
         SET @updated = 1;
     SELECT @updated AS updated";
 
