@@ -13,8 +13,17 @@ use crate::domain::{
     timestamp::Timestamp,
     webhook::Endpoint,
 };
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
 use secrecy::SecretString;
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// One way to tell a customer.
 #[async_trait::async_trait]
@@ -52,9 +61,36 @@ pub trait Channel: Send + Sync + fmt::Debug {
     }
 }
 
-/// Where a channel writes down, before its attempt has ended, what must outlive this process.
+/// Whether the receiver may have the notification. A channel says so just before the part goes out without which there is
+/// nothing to take; an attempt that is cut off before that was not made.
+#[derive(Debug, Clone, Default)]
+pub struct HandOver(Arc<AtomicBool>);
+
+impl HandOver {
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A request's body that says so when it goes out: once it is asked for, there is a connection.
+fn marked(body: Vec<u8>, hand_over: &HandOver) -> reqwest::Body {
+    let hand_over = hand_over.clone();
+    reqwest::Body::wrap(Full::<Bytes>::from(body).map_frame(move |frame| {
+        hand_over.begin();
+        frame
+    }))
+}
+
+/// Where a channel writes down, before its attempt has ended, what may be needed after it was cut off, or its process died.
 #[async_trait::async_trait]
 pub trait Journal: Send + Sync {
+    /// Of this attempt. Not durable: a process that dies leaves an attempt that began.
+    fn hand_over(&self) -> &HandOver;
+
     /// The provider calls it this, and has not said yet what will become of it. Returns once that is durable, or cannot be
     /// made so: then the attempt goes on without.
     async fn sent(&self, provider_ref: &str);

@@ -16,6 +16,8 @@ pub struct Begin {
     pub attempt: u32,
     pub endpoint: String,
     pub at: Timestamp,
+    /// The delivery belongs to the caller until then, if the attempt may be made.
+    pub lease_until: Timestamp,
     pub purpose: Purpose,
 }
 

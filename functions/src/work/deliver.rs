@@ -3,7 +3,7 @@
 use super::ledgered;
 use crate::{
     app::App,
-    channels::{Channel, Journal},
+    channels::{Channel, HandOver, Journal},
     domain::{
         attempt::{Attempt, Outcome},
         delivery::Delivery,
@@ -78,7 +78,7 @@ async fn attempt_within(app: &App, mut delivery: Delivery, lease_until: Timestam
 
 /// Nothing is written before: the lease says that somebody may be at it.
 async fn plain(app: &App, channel: &dyn Channel, delivery: &Delivery, attempted: Attempted, lease_until: Timestamp) {
-    let ended = deliver(app, channel, delivery, &NoJournal, lease_until).await;
+    let ended = deliver(app, channel, delivery, &NoJournal::default(), lease_until).await;
     let settlement = delivery.settle(ended, app.rules(channel), None, app.now(), fastrand::f64());
     record(app, delivery, attempted, settlement.outcome).await;
 }
@@ -126,8 +126,13 @@ pub(super) async fn deliver(
         return Attempt::Permanent { reason: "the event is nothing to tell".into() };
     };
     let ended = tokio::time::timeout(time_left(app, lease_until), channel.deliver(&notification, journal)).await;
-    let reason = || "the channel did not answer in time".to_owned();
-    ended.unwrap_or_else(|_| Attempt::Unknown { reason: reason(), provider_ref: None, retry_after: None })
+    ended.unwrap_or_else(|_| {
+        if journal.hand_over().has_begun() {
+            Attempt::Unknown { reason: "the channel did not answer in time".into(), provider_ref: None, retry_after: None }
+        } else {
+            Attempt::NotMade { reason: "it could not be handed over in time".into() }
+        }
+    })
 }
 
 async fn record(app: &App, delivery: &Delivery, mut attempted: Attempted, outcome: Outcome) {
@@ -172,9 +177,14 @@ pub(super) async fn persist<F: Future<Output = Result<()>>>(delivery: &Delivery,
 }
 
 /// For channels that name no endpoint: they have no provider that calls an attempt anything.
-struct NoJournal;
+#[derive(Default)]
+struct NoJournal(HandOver);
 
 #[async_trait::async_trait]
 impl Journal for NoJournal {
+    fn hand_over(&self) -> &HandOver {
+        &self.0
+    }
+
     async fn sent(&self, _provider_ref: &str) {}
 }

@@ -4,7 +4,7 @@
 use super::deliver::{self, persist, tell, time_left};
 use crate::{
     app::App,
-    channels::{Channel, Journal},
+    channels::{Channel, HandOver, Journal},
     domain::{
         attempt::{Asked, Attempt, Doubt, Outcome, Policy},
         delivery::Delivery,
@@ -53,8 +53,8 @@ pub(super) async fn attempt(
     if !run.begin(purpose).await {
         return;
     }
-    let journal = StoreJournal { store: app.store.as_ref(), delivery };
-    let ended = deliver::deliver(app, channel, delivery, &journal, lease_until).await;
+    let journal = StoreJournal { store: app.store.as_ref(), delivery, hand_over: HandOver::default() };
+    let ended = deliver::deliver(app, channel, delivery, &journal, run.lease_until).await;
     run.end(ended).await;
 }
 
@@ -65,12 +65,14 @@ enum Next {
 }
 
 impl Run<'_> {
-    /// Whether the attempt may be made.
+    /// Whether the attempt may be made. It has a whole lease then, however long it waited to begin.
     async fn begin(&mut self, purpose: Purpose) -> bool {
-        let Delivery { id, attempt, .. } = *self.delivery;
-        let begin = Begin { delivery: id, attempt, endpoint: self.way.endpoint.clone(), at: self.app.now(), purpose };
+        let (id, attempt, at) = (self.delivery.id, self.delivery.attempt, self.app.now());
+        let lease_until = at.plus(self.app.settings.lease);
+        let begin = Begin { delivery: id, attempt, endpoint: self.way.endpoint.clone(), at, lease_until, purpose };
         match self.app.store.begin(begin).await {
             Ok(Begun::Go(found)) => {
+                self.lease_until = lease_until;
                 if purpose != Purpose::SendAfterAsking {
                     self.way.found = found;
                 }
@@ -181,10 +183,15 @@ impl Run<'_> {
 struct StoreJournal<'a> {
     store: &'a dyn Store,
     delivery: &'a Delivery,
+    hand_over: HandOver,
 }
 
 #[async_trait::async_trait]
 impl Journal for StoreJournal<'_> {
+    fn hand_over(&self) -> &HandOver {
+        &self.hand_over
+    }
+
     async fn sent(&self, provider_ref: &str) {
         let Delivery { id, attempt, .. } = *self.delivery;
         persist(self.delivery, || self.store.sent(id, attempt, provider_ref.to_owned())).await;

@@ -83,7 +83,10 @@ async fn attempts(store: &dyn Store, event: EventKey, cut: &impl Fn()) {
     let (id, endpoint, soon) = (DeliveryId(Uuid::from_u128(8)), "webhook:erp", now().plus(Duration::from_secs(30)));
     let new = NewDelivery { id, channel: "webhook".into(), recipient: "erp".into(), endpoint: Some(endpoint.into()) };
     store.receive(Receipt { event, deliveries: vec![new], at: now(), lease_until: soon }).await.unwrap();
-    let begin = |attempt, at| Begin { delivery: id, attempt, endpoint: endpoint.into(), at, purpose: Purpose::Send };
+    let begin = |attempt, at: Timestamp| {
+        let (endpoint, lease_until) = (endpoint.into(), at.plus(Duration::from_secs(30)));
+        Begin { delivery: id, attempt, endpoint, at, lease_until, purpose: Purpose::Send }
+    };
     cut();
     assert_eq!(store.begin(begin(1, now())).await.unwrap(), Begun::Go(Found::Closed));
     let outcome = Outcome::Retrying { reason: "away".into(), next_attempt_at: soon };

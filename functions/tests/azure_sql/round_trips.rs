@@ -61,7 +61,7 @@ async fn costs(store: Arc<dyn Store>, added: Addition, count: impl Fn() -> usize
     let outcome = Outcome::Failed { reason: "x".into() };
     let attempt = AttemptRecord { delivery: new(1).id, attempt: 1, at: now(), outcome };
     let delivery = new(1).id;
-    let begin = Begin { delivery, attempt: 1, endpoint: "x".into(), at: now(), purpose: Purpose::Send };
+    let begin = Begin { delivery, attempt: 1, endpoint: "x".into(), at: now(), lease_until: now(), purpose: Purpose::Send };
     let ending = Ending { record: attempt.clone(), endpoint: "x".into(), verdict: Some(Verdict::Up), paused: false, ends_doubt: false };
     let hook = Endpoint { name: "erp".into(), url: "x".into(), events: vec![], key_name: "x".into(), created_at: now(), disabled: None };
     let suppression = Suppression { channel: "email".into(), address: "a".into(), reason: "x".into(), at: now() };

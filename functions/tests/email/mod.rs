@@ -1,6 +1,7 @@
 //! Telling the customer by e-mail: over SMTP to a scripted mail server, by Azure Communication Services to a scripted service.
 
 mod acs;
+mod handing_over;
 mod letters;
 mod peer;
 mod process;
@@ -11,7 +12,7 @@ mod suppression;
 use crate::support::client::order;
 use orders::{
     channels::{
-        Channel, Directory, Journal, Unreadable,
+        Channel, Directory, HandOver, Journal, Unreadable,
         email::{
             Email,
             server::{Server, Settings},
@@ -54,10 +55,14 @@ impl Directory for Everybody {
 
 /// What was written down before an attempt ended.
 #[derive(Debug, Default)]
-struct Notes(Mutex<Vec<String>>);
+struct Notes(Mutex<Vec<String>>, HandOver);
 
 #[async_trait::async_trait]
 impl Journal for Notes {
+    fn hand_over(&self) -> &HandOver {
+        &self.1
+    }
+
     async fn sent(&self, provider_ref: &str) {
         self.0.lock().unwrap().push(provider_ref.to_owned());
     }

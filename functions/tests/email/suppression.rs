@@ -20,15 +20,23 @@ use std::{process::Command, sync::Arc};
 
 /// A service whose e-mail goes to the peer.
 async fn service(peer: &Peer) -> Service {
+    service_with(peer, Settings::default()).await
+}
+
+/// The same, with these settings.
+pub(super) async fn service_with(peer: &Peer, settings: Settings) -> Service {
+    let settings = Settings { default_channels: vec!["email".into()], ..settings };
+    let address = orders::channels::email::server::Settings { server: Server::Smtp(smtp(peer)), from: "shop@example.com".parse().unwrap() };
     let service = Backend::sqlite().service().await;
     let store = Arc::clone(&service.app.store);
-    let smtp = Smtp { host: "127.0.0.1".into(), port: peer.port, tls: Tls::None, login: None, trust: None, patience: Patience::default() };
-    let settings = orders::channels::email::server::Settings { server: Server::Smtp(smtp), from: "shop@example.com".parse().unwrap() };
-    let email = Email::new(&settings, Arc::new(StoreDirectory::new(Arc::clone(&store), Arc::new(|| Timestamp::from_millis(START)))));
+    let email = Email::new(&address, Arc::new(StoreDirectory::new(Arc::clone(&store), Arc::new(|| Timestamp::from_millis(START)))));
     let channels = Channels::new(vec![Arc::new(email)]);
-    let settings = Settings { default_channels: vec!["email".into()], ..Settings::default() };
     let app = Arc::new(App::new(store, Some(Arc::clone(&service.bus)), channels, Arc::clone(&service.clock) as _, settings));
     Service { router: router::functions_host(Arc::clone(&app)), app, ..service }
+}
+
+fn smtp(peer: &Peer) -> Smtp {
+    Smtp { host: "127.0.0.1".into(), port: peer.port, tls: Tls::None, login: None, trust: None, patience: Patience::default() }
 }
 
 #[tokio::test]

@@ -43,8 +43,10 @@ pub(super) async fn deliveries(service: &Service, count: u128) -> (OrderId, Vec<
     (order, ids)
 }
 
+/// Leased until the next full half minute after the start.
 pub(super) async fn begin(service: &Service, delivery: DeliveryId, attempt: u32, now: Timestamp, purpose: Purpose) -> Begun {
-    let begin = Begin { delivery, attempt, endpoint: ENDPOINT.into(), at: now, purpose };
+    let lease_until = at((now.since(at(0)).as_secs() / 30 + 1).cast_signed() * 30);
+    let begin = Begin { delivery, attempt, endpoint: ENDPOINT.into(), at: now, lease_until, purpose };
     service.app.store.begin(begin).await.unwrap()
 }
 
@@ -111,6 +113,23 @@ pub async fn nothing_begins_once_its_lease_is_lost(backend: Backend) {
     assert_eq!(send(&service, ids[0], 2, at(31)).await, Begun::Go(Found::Closed));
     succeed(&service, ids[0], 2, 32).await;
     assert_eq!(send(&service, ids[0], 2, at(33)).await, Begun::Lost, "it is decided");
+}
+
+pub async fn an_attempt_that_begins_has_a_whole_lease_however_long_it_waited(backend: Backend) {
+    let service = backend.service().await;
+    let (_, ids) = deliveries(&service, 1).await;
+    let store = &service.app.store;
+    for (attempt, purpose, now) in [(1, Purpose::Send, 29), (2, Purpose::Ask, 88)] {
+        let begin = Begin { delivery: ids[0], attempt, endpoint: ENDPOINT.into(), at: at(now), lease_until: at(now).plus(LEASE), purpose };
+        assert_eq!(store.begin(begin).await.unwrap(), Begun::Go(Found::Closed));
+        assert_eq!(store.claim_deliveries(10, at(now + 29), LEASE).await.unwrap().len(), 0);
+        let claimed = store.claim_deliveries(10, at(now + 30), LEASE).await.unwrap().remove(0);
+        assert_eq!(
+            (claimed.attempt, claimed.doubt.map(|doubt| doubt.attempt)),
+            (attempt + 1, Some(1)),
+            "asking leaves the doubt as it was"
+        );
+    }
 }
 
 pub async fn a_late_success_stands_and_ends_the_doubt(backend: Backend) {

@@ -72,6 +72,7 @@ promises! {
         an_attempt_that_never_began_is_not_in_doubt
         an_attempt_that_began_and_did_not_end_is_in_doubt_under_the_providers_name_for_it
         nothing_begins_once_its_lease_is_lost
+        an_attempt_that_begins_has_a_whole_lease_however_long_it_waited
         a_late_success_stands_and_ends_the_doubt
         while_an_endpoint_is_down_its_attempts_wait_and_one_probe_lets_all_go
         attempts_that_fail_together_open_a_circuit_once_and_a_probe_that_fails_widens_the_pause

@@ -41,6 +41,19 @@ async fn a_receiver_that_hangs_or_never_ends_its_answer_may_have_taken_it() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_was_not_handed_the_message_in_time_has_not_taken_it() {
+    // The connection stands, and nobody speaks TLS on it.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let service = service(near(), true).await;
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    service.register("erp", &url, "WEBHOOK_KEY_ONE", &[orders::domain::delivery::News::Created]).await;
+    let id = service.tell().await;
+    let told = service.told(&id).await.pop().unwrap();
+    assert_eq!((told["kind"].as_str(), told["reason"].as_str()), (Some("delivery.retrying"), Some("no connection: not in time")));
+    assert!(is_down(&service).await);
+}
+
+#[tokio::test]
 async fn a_receiver_that_breaks_off_may_have_taken_it() {
     let (service, receiver, told) = told_to(Answer::Reset).await;
     assert_eq!(told["kind"], "delivery.unknown");

@@ -54,7 +54,7 @@ impl Email {
         let name = notification.order.customer.name.as_str();
         match &self.way {
             Way::Smtp(server) => match message(&self.from, notification.recipient, name, notification.delivery_id, letter) {
-                Ok(message) => server.send(&message).await,
+                Ok(message) => server.send(&message, journal.hand_over()).await,
                 Err(reason) => Attempt::Permanent { reason },
             },
             Way::Acs(service) => {

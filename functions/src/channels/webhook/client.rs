@@ -1,14 +1,15 @@
 //! One request, with a limit to all of it.
 
 use super::{
+    super::marked,
     Settings,
     guard::{Judge, Refused},
     respond,
 };
-use crate::domain::attempt::Attempt;
+use crate::{channels::HandOver, domain::attempt::Attempt};
 use reqwest::{
     Url,
-    header::{CONTENT_TYPE, USER_AGENT},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT},
     redirect::Policy,
 };
 use std::{error::Error, time::Duration};
@@ -32,7 +33,14 @@ impl Client {
     }
 
     /// `seconds` is the Unix time that was signed. Of the answer, status and head are read, and never the body.
-    pub(super) async fn post(&self, url: &str, id: &str, seconds: i64, signature: String, body: String) -> Attempt {
+    pub(super) async fn post(
+        &self,
+        url: &str,
+        id: &str,
+        (seconds, signature): (i64, String),
+        body: String,
+        hand_over: &HandOver,
+    ) -> Attempt {
         let refused = |reason: String| Attempt::Permanent { reason };
         let url = match Url::parse(url) {
             Ok(url) => url,
@@ -52,22 +60,23 @@ impl Client {
             .header("webhook-id", id)
             .header("webhook-timestamp", seconds)
             .header("webhook-signature", signature)
-            .body(body);
+            .header(CONTENT_LENGTH, body.len())
+            .body(marked(body.into_bytes(), hand_over));
         match request.send().await {
             Ok(response) => respond::judge(response.status(), response.headers()),
-            Err(error) => failed(&error),
+            Err(error) => failed(&error, hand_over),
         }
     }
 }
 
 /// What was not sent, since there was no connection, was surely not taken; anything else may have been.
-fn failed(error: &reqwest::Error) -> Attempt {
+fn failed(error: &reqwest::Error, hand_over: &HandOver) -> Attempt {
     let mut causes = std::iter::successors(error.source(), |error| (*error).source());
     if let Some(refused) = causes.find_map(|cause| cause.downcast_ref::<Refused>()) {
         return Attempt::Permanent { reason: format!("the host {refused}") };
     }
     let reason = reason(error);
-    if error.is_connect() {
+    if !hand_over.has_begun() {
         return Attempt::Down { reason: format!("no connection: {reason}"), retry_after: None };
     }
     let reason = if error.is_timeout() { "no answer in time".to_owned() } else { format!("the connection broke: {reason}") };

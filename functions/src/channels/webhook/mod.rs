@@ -10,7 +10,7 @@ mod signature;
 pub use guard::Reach;
 pub use signature::{Malformed, SigningKeys};
 
-use super::{Channel, Journal, Keyring, Now, Setup, Unreadable};
+use super::{Channel, HandOver, Journal, Keyring, Now, Setup, Unreadable};
 use crate::domain::{
     attempt::Attempt,
     delivery::{News, Notification},
@@ -71,7 +71,7 @@ impl Webhook {
         }
     }
 
-    async fn try_deliver(&self, notification: &Notification<'_>) -> Result<Attempt, Attempt> {
+    async fn try_deliver(&self, notification: &Notification<'_>, hand_over: &HandOver) -> Result<Attempt, Attempt> {
         let name = notification.recipient;
         let endpoints = self.register.endpoints().await.map_err(|error| not_made(&error))?;
         let endpoint = endpoints.iter().find(|endpoint| endpoint.name == name);
@@ -81,7 +81,8 @@ impl Webhook {
         }
         let body = body(notification).map_err(|error| permanent(error.to_string()))?;
         let keys = self.keys(&endpoint.key_name).await.map_err(|error| not_made(&error))?;
-        let ended = send(&self.client, &endpoint.url, &notification.delivery_id.to_string(), &keys, (self.now)(), body).await;
+        let id = notification.delivery_id.to_string();
+        let ended = send(&self.client, &endpoint.url, &id, &keys, (self.now)(), body, hand_over).await;
         if ended == respond::gone() {
             tracing::warn!(endpoint = name, "disabled, as its receiver answered 410 Gone");
             // If that cannot be written, the next message to it is answered so again.
@@ -131,8 +132,8 @@ impl Channel for Webhook {
         BACKOFF
     }
 
-    async fn deliver(&self, notification: &Notification<'_>, _journal: &dyn Journal) -> Attempt {
-        self.try_deliver(notification).await.unwrap_or_else(|ended| ended)
+    async fn deliver(&self, notification: &Notification<'_>, journal: &dyn Journal) -> Attempt {
+        self.try_deliver(notification, journal.hand_over()).await.unwrap_or_else(|ended| ended)
     }
 }
 
@@ -151,10 +152,10 @@ fn body(notification: &Notification<'_>) -> serde_json::Result<String> {
 }
 
 /// Signed at the moment of the attempt, under an id that is the same on each.
-async fn send(client: &Client, url: &str, id: &str, keys: &SigningKeys, now: Timestamp, body: String) -> Attempt {
+async fn send(client: &Client, url: &str, id: &str, keys: &SigningKeys, now: Timestamp, body: String, hand_over: &HandOver) -> Attempt {
     let seconds = now.millis().div_euclid(1000);
     let signature = keys.sign(id, seconds, &body);
-    client.post(url, id, seconds, signature, body).await
+    client.post(url, id, (seconds, signature), body, hand_over).await
 }
 
 /// One message of type `webhook.test` to an endpoint, registered or not.
@@ -171,7 +172,7 @@ pub async fn test(setup: &Setup<'_>, endpoint: &Endpoint, id: &str) -> Result<At
     let now = (webhook.now)();
     let data = Test { endpoint: &endpoint.name };
     let body = serde_json::to_string(&Body { kind: "webhook.test", timestamp: now, data: &data }).map_err(|error| error.to_string())?;
-    Ok(send(&webhook.client, &endpoint.url, id, &keys, now, body).await)
+    Ok(send(&webhook.client, &endpoint.url, id, &keys, now, body, &HandOver::default()).await)
 }
 
 /// What is wrong with a URL that is to be registered, as far as its text tells: its host is judged at each attempt.

@@ -48,7 +48,12 @@ const BEGIN: &str = "
         BEGIN
             SET @said = CASE WHEN @until IS NULL THEN N'go' ELSE N'probe' END;
             UPDATE dbo.circuits SET open_until = @P8 WHERE endpoint = @P5 AND @until IS NOT NULL;
-            UPDATE dbo.deliveries SET begun_at = @P4, doubt = NULL, provider_ref = NULL WHERE id = @P2 AND @P7 = 1;
+            UPDATE dbo.deliveries
+            SET lease_until = @P10, next_attempt_at = @P10,
+                begun_at = CASE WHEN @P7 = 1 THEN @P4 ELSE begun_at END,
+                doubt = CASE WHEN @P7 = 0 THEN doubt END,
+                provider_ref = CASE WHEN @P7 = 0 THEN provider_ref END
+            WHERE id = @P2;
         END;
     END;
     COMMIT;
@@ -59,7 +64,8 @@ pub(super) async fn begin(pool: &Pool, begin: &Begin) -> Result<Begun> {
     let sends = begin.purpose != Purpose::Ask;
     let (given_up, pausing) = (begin.at.plus(retry::PROBE_LOST).millis(), begin.at.minus(retry::LONGEST_PAUSE).millis());
     let (id, attempt, at, endpoint) = (begin.delivery.0, int(begin.attempt), begin.at.millis(), begin.endpoint.as_str());
-    let results = pool.write(BEGIN, &[&id, &attempt, &at, &endpoint, &heeds, &sends, &given_up, &pausing]).await?;
+    let until = begin.lease_until.millis();
+    let results = pool.write(BEGIN, &[&id, &attempt, &at, &endpoint, &heeds, &sends, &given_up, &pausing, &until]).await?;
     let row = results.iter().flatten().next().ok_or_else(|| broken("it was not said whether the attempt began"))?;
     Ok(match text(row, 0)? {
         "go" => Begun::Go(Found::Closed),

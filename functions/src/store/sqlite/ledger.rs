@@ -31,13 +31,22 @@ pub(super) async fn begin(connection: &mut SqliteConnection, begin: &Begin) -> R
         Purpose::Send | Purpose::Ask => heed(connection, begin).await?,
         Purpose::SendAfterAsking => Begun::Go(Found::Closed),
     };
-    if matches!(answer, Begun::Go(_)) && begin.purpose != Purpose::Ask {
-        sqlx::query("UPDATE deliveries SET begun_at = ?, doubt = NULL, provider_ref = NULL WHERE id = ?")
-            .bind(begin.at.millis())
-            .bind(begin.delivery.0.as_bytes().as_slice())
-            .execute(connection)
-            .await
-            .map_err(|error| fault(&error))?;
+    if matches!(answer, Begun::Go(_)) {
+        sqlx::query(
+            "UPDATE deliveries
+             SET lease_until = ?2, next_attempt_at = ?2,
+                 begun_at = CASE WHEN ?4 THEN ?3 ELSE begun_at END,
+                 doubt = CASE WHEN NOT ?4 THEN doubt END,
+                 provider_ref = CASE WHEN NOT ?4 THEN provider_ref END
+             WHERE id = ?1",
+        )
+        .bind(begin.delivery.0.as_bytes().as_slice())
+        .bind(begin.lease_until.millis())
+        .bind(begin.at.millis())
+        .bind(begin.purpose != Purpose::Ask)
+        .execute(connection)
+        .await
+        .map_err(|error| fault(&error))?;
     }
     Ok(answer)
 }

@@ -11,7 +11,7 @@ use super::{
     server::{Acs, AcsLogin},
 };
 use crate::{
-    channels::Journal,
+    channels::{HandOver, Journal, marked},
     domain::{
         attempt::{Asked, Attempt},
         id::DeliveryId,
@@ -19,7 +19,10 @@ use crate::{
 };
 use answer::{Answer, LONGEST_POLL, Operation, Status, word};
 use lettre::Address;
-use reqwest::{Client, Method, StatusCode, Url, header::CONTENT_TYPE};
+use reqwest::{
+    Client, Method, StatusCode, Url,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 
@@ -93,7 +96,7 @@ impl Service {
             Ok(body) => body,
             Err(error) => return Attempt::Permanent { reason: format!("the e-mail cannot be written as JSON: {error}") },
         };
-        let answer = match self.call(Method::POST, "emails:send", id, body).await {
+        let answer = match self.call(Method::POST, "emails:send", id, Some((body, journal.hand_over()))).await {
             Ok(answer) => answer,
             Err(Fault::NotSent(reason)) => return Attempt::Down { reason, retry_after: None },
             Err(Fault::Lost(reason)) => return Attempt::Unknown { reason, provider_ref: None, retry_after: None },
@@ -110,7 +113,7 @@ impl Service {
 
     /// What became of the operation of that name.
     pub(super) async fn ask(&self, id: DeliveryId) -> Asked {
-        let answer = match self.call(Method::GET, &format!("emails/operations/{id}"), id, Vec::new()).await {
+        let answer = match self.call(Method::GET, &format!("emails/operations/{id}"), id, None).await {
             Ok(answer) => answer,
             Err(Fault::NotSent(reason) | Fault::Lost(reason)) => return Asked::Down { reason, retry_after: None },
         };
@@ -142,24 +145,27 @@ impl Service {
         }
     }
 
-    async fn call(&self, method: Method, path: &str, id: DeliveryId, body: Vec<u8>) -> Result<Answer, Fault> {
+    async fn call(&self, method: Method, path: &str, id: DeliveryId, sent: Option<(Vec<u8>, &HandOver)>) -> Result<Answer, Fault> {
         let mut url = self.endpoint.clone();
         url.set_path(path);
         url.set_query(Some(&format!("api-version={VERSION}")));
         let mut request = self.http.request(method.clone(), url.clone()).header("x-ms-client-request-id", id.to_string());
-        if method == Method::POST {
+        let body = sent.as_ref().map_or(&[][..], |(body, _)| body);
+        request = signature::authorise(request, &self.login, (&method, &url, body), &now()).await.map_err(Fault::NotSent)?;
+        let hand_over = sent.as_ref().map(|(_, hand_over)| *hand_over);
+        if let Some((body, hand_over)) = sent {
             request = request.header("Operation-Id", id.to_string()).header(CONTENT_TYPE, "application/json");
+            request = request.header(CONTENT_LENGTH, body.len()).body(marked(body, hand_over));
         }
-        let request = signature::authorise(request, &self.login, (&method, &url, &body), &now()).await.map_err(Fault::NotSent)?;
         let failed = |error: reqwest::Error| {
             let error = error.without_url();
-            if error.is_connect() || error.is_builder() {
+            if hand_over.is_some_and(|hand_over| !hand_over.has_begun()) || error.is_connect() || error.is_builder() {
                 Fault::NotSent(format!("the e-mail service cannot be reached: {}", cause(&error)))
             } else {
                 Fault::Lost(format!("the e-mail service did not answer: {}", cause(&error)))
             }
         };
-        Answer::read(request.body(body).send().await.map_err(failed)?).await.map_err(failed)
+        Answer::read(request.send().await.map_err(failed)?).await.map_err(failed)
     }
 }
 

@@ -7,7 +7,7 @@ mod connection;
 mod fault;
 
 use super::server::Smtp;
-use crate::domain::attempt::Attempt;
+use crate::{channels::HandOver, domain::attempt::Attempt};
 use connection::{Connections, Held};
 use fault::Fault;
 use lettre::{
@@ -46,7 +46,7 @@ impl MailServer {
     }
 
     /// Hands over one message to its one recipient.
-    pub(super) async fn send(&self, message: &Message) -> Attempt {
+    pub(super) async fn send(&self, message: &Message, hand_over: &HandOver) -> Attempt {
         let mut held = match self.connections.get().await {
             Ok(held) => held,
             Err(fault) => return not_reached(&fault),
@@ -70,6 +70,7 @@ impl MailServer {
             }
             return step.attempt();
         }
+        hand_over.begin();
         match within(self.connections.patience.answer, held.connection.message(&message.formatted())).await {
             Ok(answer) => {
                 self.connections.keep(held);
