@@ -25,8 +25,12 @@ pub enum Attempt {
     NotMade {
         reason: String,
     },
-    /// Trying again cannot help.
+    /// The receiver answered, and trying again cannot help.
     Permanent {
+        reason: String,
+    },
+    /// Nothing was sent, for a reason on our side, and trying again cannot help. Says nothing of the receiver.
+    Unsendable {
         reason: String,
     },
     /// The provider may have taken it: the connection broke, or time ran out, after the notification was sent; or it
@@ -61,6 +65,10 @@ pub enum Asked {
     Down {
         reason: String,
         retry_after: Option<Duration>,
+    },
+    /// It was not asked, for a reason on our side: the outcome stays unknown as well, and nothing is said of the provider.
+    NotMade {
+        reason: String,
     },
 }
 
@@ -112,6 +120,7 @@ impl Attempt {
             | Self::Down { reason, .. }
             | Self::NotMade { reason }
             | Self::Permanent { reason }
+            | Self::Unsendable { reason }
             | Self::Unknown { reason, .. } => reason,
         }
     }

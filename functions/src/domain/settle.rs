@@ -69,7 +69,7 @@ pub struct Rules {
 impl Attempt {
     pub fn signal(&self) -> Signal {
         match self {
-            Self::NotMade { .. } => Signal::Silence,
+            Self::NotMade { .. } | Self::Unsendable { .. } => Signal::Silence,
             Self::Down { retry_after, .. } | Self::Unknown { provider_ref: None, retry_after, .. } => {
                 Signal::Down { retry_after: *retry_after }
             }
@@ -99,7 +99,7 @@ impl Delivery {
         let given_up = |reason: &str| format!("{reason} (given up after {} attempts)", self.attempt);
         let outcome = match attempt {
             Attempt::Delivered { provider_id } => Outcome::Succeeded { provider_id },
-            Attempt::Permanent { reason } => Outcome::Failed { reason },
+            Attempt::Permanent { reason } | Attempt::Unsendable { reason } => Outcome::Failed { reason },
             Attempt::NotMade { reason } => match next(None) {
                 Some(next_attempt_at) => Outcome::Retrying { reason, next_attempt_at },
                 None => Outcome::Failed { reason: given_up(&reason) },
@@ -181,7 +181,8 @@ mod tests {
         let silent =
             [Attempt::Down { reason: reason.clone(), retry_after }, Attempt::Unknown { reason: reason.clone(), provider_ref, retry_after }];
         assert!(silent.iter().all(|attempt| matches!(judged(attempt, Found::Closed), Some(Verdict::Down { .. }))));
-        assert_eq!(judged(&Attempt::NotMade { reason }, Found::Closed), None);
+        let ours = [Attempt::NotMade { reason: reason.clone() }, Attempt::Unsendable { reason }];
+        assert!(ours.iter().all(|attempt| judged(attempt, Found::Closed).is_none()));
     }
 
     #[test]

@@ -123,7 +123,7 @@ pub(super) async fn deliver(
     lease_until: Timestamp,
 ) -> Attempt {
     let Some(notification) = delivery.notification() else {
-        return Attempt::Permanent { reason: "the event is nothing to tell".into() };
+        return Attempt::Unsendable { reason: "the event is nothing to tell".into() };
     };
     let ended = tokio::time::timeout(time_left(app, lease_until), channel.deliver(&notification, journal)).await;
     ended.unwrap_or_else(|_| {

@@ -146,6 +146,10 @@ impl Run<'_> {
                 let reason = format!("the provider cannot be asked about attempt {before}: {reason}");
                 self.end(Attempt::Down { reason, retry_after }).await;
             }
+            Asked::NotMade { reason } => {
+                let reason = format!("the provider cannot be asked about attempt {before}: {reason}");
+                self.end(Attempt::NotMade { reason }).await;
+            }
         }
         Next::Nothing
     }

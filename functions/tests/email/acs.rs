@@ -89,7 +89,7 @@ async fn with_an_access_key_each_request_is_signed() {
     let key = Rotating::pending();
     let email = channel(&service, AcsLogin::AccessKey(key.clone()));
     let unread = email.deliver(&notification(&placed(&order())), &Notes::default()).await;
-    assert!(matches!(unread, Attempt::Down { .. }), "{unread:?}");
+    assert!(matches!(unread, Attempt::NotMade { .. }), "{unread:?}");
     key.replace(b"a key of the resource".to_vec());
     email.deliver(&notification(&placed(&order())), &Notes::default()).await;
     for request in service.requests() {
@@ -158,6 +158,26 @@ async fn a_refusal_says_what_there_is_to_do_about_it_and_names_nobody() {
         assert!(said.starts_with(kind) && said.contains(&format!("{status} {code}")) && !said.contains("ada@"), "{said}");
         assert!(kind == "Permanent" || said.contains("30s"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn an_identity_without_a_token_says_nothing_of_the_service() {
+    #[derive(Debug)]
+    struct Nobody;
+
+    #[async_trait::async_trait]
+    impl TokenCredential for Nobody {
+        async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
+            Err(azure_core::Error::with_message(azure_core::error::ErrorKind::Credential, "no identity here"))
+        }
+    }
+
+    let service = Service::start([]).await;
+    let email = channel(&service, AcsLogin::Entra(Arc::new(Nobody)));
+    let order = placed(&order());
+    let attempt = email.deliver(&notification(&order), &Notes::default()).await;
+    assert!(matches!(&attempt, Attempt::NotMade { reason } if reason.contains("Entra ID gives no token")), "{attempt:?}");
+    assert!(matches!(email.ask(&notification(&order), None).await, Asked::NotMade { .. }));
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ fn reason(attempt: &Attempt) -> &str {
         | Attempt::Down { reason, .. }
         | Attempt::NotMade { reason }
         | Attempt::Permanent { reason }
+        | Attempt::Unsendable { reason }
         | Attempt::Unknown { reason, .. } => reason,
     }
 }
@@ -227,12 +228,27 @@ async fn a_login_that_is_refused_is_the_operators_to_mend() {
 }
 
 #[tokio::test]
+async fn a_sender_that_the_server_does_not_let_us_be_is_the_operators_to_mend_and_its_size_the_messages() {
+    for (said, kind) in [
+        ("550 5.7.60 not allowed to send as this sender", "Down"),
+        ("553 5.1.8 sender address rejected", "Down"),
+        ("552 5.3.4 message too big for this system", "Permanent"),
+        ("555 5.5.4 parameters not recognised", "Permanent"),
+        ("452 4.3.1 insufficient system storage", "Transient"),
+    ] {
+        let peer = peer(&[("MAIL", Instead::Say(said))]).await;
+        let attempt = tell(&channel(&peer)).await;
+        assert!(format!("{attempt:?}").starts_with(kind) && reason(&attempt).contains(said), "{attempt:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_password_is_asked_for_at_each_login() {
     let peer = Peer::start(Script { login: Some(("user", "secret")), ..Script::default() }).await;
     let password = Rotating::pending();
     let email = email(Server::Smtp(Smtp { login: Some(("user".into(), password.clone())), ..server(&peer, Tls::None) }));
     let attempt = tell(&email).await;
-    assert!(matches!(attempt, Attempt::Down { .. }) && reason(&attempt).contains("not read out of the key vault yet"), "{attempt:?}");
+    assert!(matches!(attempt, Attempt::NotMade { .. }) && reason(&attempt).contains("not read out of the key vault yet"), "{attempt:?}");
     assert_eq!(peer.connections(), 0);
     password.replace("wrong".into());
     assert!(reason(&tell(&email).await).contains("53"));
@@ -244,13 +260,15 @@ async fn the_password_is_asked_for_at_each_login() {
 async fn an_address_that_the_server_cannot_take_fails_and_says_why() {
     let peer = peer(&[]).await;
     let email = channel(&peer);
-    for (address, why) in [("ädä@example.com", "letters beyond ASCII"), ("a,b@example.com", "none that e-mail can be sent to")] {
+    for (address, kind, why) in
+        [("ädä@example.com", "Permanent", "letters beyond ASCII"), ("a,b@example.com", "Unsendable", "none that e-mail can be sent to")]
+    {
         let order = placed(&json!({
             "customer": { "name": "Ada", "email": address },
             "currency": "EUR",
             "lines": [{ "sku": "TEA-1", "quantity": 1, "unitPrice": 1 }]
         }));
         let attempt = email.deliver(&super::notification(&order), &super::Notes::default()).await;
-        assert!(matches!(attempt, Attempt::Permanent { .. }) && reason(&attempt).contains(why), "{attempt:?}");
+        assert!(format!("{attempt:?}").starts_with(kind) && reason(&attempt).contains(why), "{attempt:?}");
     }
 }

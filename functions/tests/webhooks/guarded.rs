@@ -18,9 +18,9 @@ use tokio_rustls::{
 };
 
 #[tokio::test]
-async fn a_name_that_leads_to_this_machine_is_refused_before_anything_is_connected_to() {
+async fn an_address_of_this_machine_is_refused_before_anything_is_connected_to() {
     let public = Settings { reach: Reach::Public, ..near() };
-    for host in ["localhost", "127.0.0.1", "[::1]", "0x7f000001", "[::ffff:127.0.0.1]"] {
+    for host in ["127.0.0.1", "[::1]", "0x7f000001", "[::ffff:127.0.0.1]"] {
         let (service, receiver) = (service(public.clone(), false).await, Receiver::start().await);
         service.register("erp", &format!("https://{host}:{}/", receiver.port), "WEBHOOK_KEY_ONE", &[News::Created]).await;
         let id = service.tell().await;
@@ -30,6 +30,17 @@ async fn a_name_that_leads_to_this_machine_is_refused_before_anything_is_connect
         assert!(reason.contains("has an address that webhooks are not sent to: "), "{host}: {reason}");
         assert_eq!(receiver.connections(), 0, "{host}");
     }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_this_machine_is_not_told_and_asked_for_again() {
+    let (service, receiver) = (service(Settings { reach: Reach::Public, ..near() }, false).await, Receiver::start().await);
+    service.register("erp", &format!("https://localhost:{}/", receiver.port), "WEBHOOK_KEY_ONE", &[News::Created]).await;
+    let id = service.tell().await;
+    let told = service.told(&id).await.pop().unwrap();
+    assert_eq!(told["kind"], "delivery.retrying", "names may lead elsewhere in a while");
+    assert!(told["reason"].as_str().unwrap().starts_with("the host has an address that webhooks are not sent to: "), "{told}");
+    assert_eq!((receiver.connections(), service.app.store.outages().await.unwrap()), (0, vec![]));
 }
 
 #[tokio::test]

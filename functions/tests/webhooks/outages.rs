@@ -83,3 +83,18 @@ async fn told_at_most_once_what_may_have_been_taken_is_not_sent_again() {
     service.sweep().await;
     assert_eq!((receiver.requests().len(), service.entries().await[0].state), (3, State::Succeeded));
 }
+
+#[tokio::test]
+async fn what_we_refuse_to_send_ourselves_does_not_say_that_its_receiver_is_back() {
+    let (service, receiver) = (service(near(), false).await, Receiver::start().await);
+    service.registers(&receiver).await;
+    receiver.stop().await;
+    let id = service.tell().await;
+    service.app.store.disable_webhook_endpoint("erp".into(), "an operator's wish".into(), service.app.now()).await.unwrap();
+    service.clock.advance(Duration::from_mins(1));
+    service.sweep().await;
+    let told = service.told(&id).await.pop().unwrap();
+    assert_eq!(told["reason"], "the webhook endpoint erp is disabled: an operator's wish");
+    let outages = service.app.store.outages().await.unwrap();
+    assert_eq!((outages.len(), outages[0].failures), (1, 1), "it was not asked");
+}

@@ -55,7 +55,7 @@ impl Email {
         match &self.way {
             Way::Smtp(server) => match message(&self.from, notification.recipient, name, notification.delivery_id, letter) {
                 Ok(message) => server.send(&message, journal.hand_over()).await,
-                Err(reason) => Attempt::Permanent { reason },
+                Err(reason) => Attempt::Unsendable { reason },
             },
             Way::Acs(service) => {
                 service.send(notification.delivery_id, &self.from.email, (notification.recipient, name), letter, journal).await
@@ -84,13 +84,13 @@ impl Channel for Email {
     async fn deliver(&self, notification: &Notification<'_>, journal: &dyn Journal) -> Attempt {
         match self.directory.suppressed(NAME, notification.recipient).await {
             Ok(None) => {}
-            Ok(Some(reason)) => return Attempt::Permanent { reason: format!("the address is suppressed: {reason}") },
-            Err(error) => return Attempt::Transient { reason: error.to_string(), retry_after: None },
+            Ok(Some(reason)) => return Attempt::Unsendable { reason: format!("the address is suppressed: {reason}") },
+            Err(error) => return Attempt::NotMade { reason: error.to_string() },
         }
         match letter::compose(notification.order, notification.news) {
             Ok(Some(letter)) => self.send(notification, &letter, journal).await,
-            Ok(None) => Attempt::Permanent { reason: "the event is nothing to tell by e-mail".into() },
-            Err(error) => Attempt::Permanent { reason: format!("the e-mail cannot be written: {error}") },
+            Ok(None) => Attempt::Unsendable { reason: "the event is nothing to tell by e-mail".into() },
+            Err(error) => Attempt::Unsendable { reason: format!("the e-mail cannot be written: {error}") },
         }
     }
 

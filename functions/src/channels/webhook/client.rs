@@ -41,7 +41,7 @@ impl Client {
         body: String,
         hand_over: &HandOver,
     ) -> Attempt {
-        let refused = |reason: String| Attempt::Permanent { reason };
+        let refused = |reason: String| Attempt::Unsendable { reason };
         let url = match Url::parse(url) {
             Ok(url) => url,
             Err(error) => return refused(format!("the URL is none: {error}")),
@@ -73,7 +73,8 @@ impl Client {
 fn failed(error: &reqwest::Error, hand_over: &HandOver) -> Attempt {
     let mut causes = std::iter::successors(error.source(), |error| (*error).source());
     if let Some(refused) = causes.find_map(|cause| cause.downcast_ref::<Refused>()) {
-        return Attempt::Permanent { reason: format!("the host {refused}") };
+        // The name may lead elsewhere in a while; where addresses differ by who asks, a moment's mistake is no verdict.
+        return Attempt::NotMade { reason: format!("the host {refused}") };
     }
     let reason = reason(error);
     if !hand_over.has_begun() {

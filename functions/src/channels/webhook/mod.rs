@@ -75,11 +75,11 @@ impl Webhook {
         let name = notification.recipient;
         let endpoints = self.register.endpoints().await.map_err(|error| not_made(&error))?;
         let endpoint = endpoints.iter().find(|endpoint| endpoint.name == name);
-        let endpoint = endpoint.ok_or_else(|| permanent(format!("there is no webhook endpoint named {name}")))?;
+        let endpoint = endpoint.ok_or_else(|| unsendable(format!("there is no webhook endpoint named {name}")))?;
         if let Some(disabled) = &endpoint.disabled {
-            return Err(permanent(format!("the webhook endpoint {name} is disabled: {}", disabled.reason)));
+            return Err(unsendable(format!("the webhook endpoint {name} is disabled: {}", disabled.reason)));
         }
-        let body = body(notification).map_err(|error| permanent(error.to_string()))?;
+        let body = body(notification).map_err(|error| unsendable(error.to_string()))?;
         let keys = self.keys(&endpoint.key_name).await.map_err(|error| not_made(&error))?;
         let id = notification.delivery_id.to_string();
         let ended = send(&self.client, &endpoint.url, &id, &keys, (self.now)(), body, hand_over).await;
@@ -109,8 +109,8 @@ fn not_made(reason: &impl ToString) -> Attempt {
     Attempt::NotMade { reason: reason.to_string() }
 }
 
-fn permanent(reason: String) -> Attempt {
-    Attempt::Permanent { reason }
+fn unsendable(reason: String) -> Attempt {
+    Attempt::Unsendable { reason }
 }
 
 #[async_trait::async_trait]

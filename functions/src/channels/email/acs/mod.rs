@@ -69,8 +69,10 @@ struct Recipient<'a> {
 
 /// Why there is no answer.
 enum Fault {
-    /// Nothing was sent.
-    NotSent(String),
+    /// Nothing was sent, for a reason on our side: there is no key or no token to log in with.
+    NotMade(String),
+    /// Nothing was sent: there was no connection.
+    NotReached(String),
     /// It may have arrived.
     Lost(String),
 }
@@ -94,11 +96,12 @@ impl Service {
         };
         let body = match serde_json::to_vec(&email) {
             Ok(body) => body,
-            Err(error) => return Attempt::Permanent { reason: format!("the e-mail cannot be written as JSON: {error}") },
+            Err(error) => return Attempt::Unsendable { reason: format!("the e-mail cannot be written as JSON: {error}") },
         };
         let answer = match self.call(Method::POST, "emails:send", id, Some((body, journal.hand_over()))).await {
             Ok(answer) => answer,
-            Err(Fault::NotSent(reason)) => return Attempt::Down { reason, retry_after: None },
+            Err(Fault::NotMade(reason)) => return Attempt::NotMade { reason },
+            Err(Fault::NotReached(reason)) => return Attempt::Down { reason, retry_after: None },
             Err(Fault::Lost(reason)) => return Attempt::Unknown { reason, provider_ref: None, retry_after: None },
         };
         match answer.status {
@@ -115,7 +118,8 @@ impl Service {
     pub(super) async fn ask(&self, id: DeliveryId) -> Asked {
         let answer = match self.call(Method::GET, &format!("emails/operations/{id}"), id, None).await {
             Ok(answer) => answer,
-            Err(Fault::NotSent(reason) | Fault::Lost(reason)) => return Asked::Down { reason, retry_after: None },
+            Err(Fault::NotMade(reason)) => return Asked::NotMade { reason },
+            Err(Fault::NotReached(reason) | Fault::Lost(reason)) => return Asked::Down { reason, retry_after: None },
         };
         match (answer.status, answer.operation()) {
             (StatusCode::OK, Some(operation)) => asked(&operation, answer.retry_after),
@@ -140,6 +144,7 @@ impl Service {
                 Asked::Failed { reason } => return Attempt::Permanent { reason },
                 Asked::UnderWay { retry_after } => wait = retry_after.unwrap_or(Duration::from_secs(1)),
                 Asked::Down { reason, retry_after } => return under_way(reason, retry_after),
+                Asked::NotMade { reason } => return under_way(reason, None),
                 Asked::NotTaken | Asked::CannotBeAsked => return under_way("the e-mail service does not know it yet".into(), None),
             }
         }
@@ -151,7 +156,7 @@ impl Service {
         url.set_query(Some(&format!("api-version={VERSION}")));
         let mut request = self.http.request(method.clone(), url.clone()).header("x-ms-client-request-id", id.to_string());
         let body = sent.as_ref().map_or(&[][..], |(body, _)| body);
-        request = signature::authorise(request, &self.login, (&method, &url, body), &now()).await.map_err(Fault::NotSent)?;
+        request = signature::authorise(request, &self.login, (&method, &url, body), &now()).await.map_err(Fault::NotMade)?;
         let hand_over = sent.as_ref().map(|(_, hand_over)| *hand_over);
         if let Some((body, hand_over)) = sent {
             request = request.header("Operation-Id", id.to_string()).header(CONTENT_TYPE, "application/json");
@@ -160,7 +165,7 @@ impl Service {
         let failed = |error: reqwest::Error| {
             let error = error.without_url();
             if hand_over.is_some_and(|hand_over| !hand_over.has_begun()) || error.is_connect() || error.is_builder() {
-                Fault::NotSent(format!("the e-mail service cannot be reached: {}", cause(&error)))
+                Fault::NotReached(format!("the e-mail service cannot be reached: {}", cause(&error)))
             } else {
                 Fault::Lost(format!("the e-mail service did not answer: {}", cause(&error)))
             }

@@ -82,7 +82,7 @@ impl Connections {
 
     /// One that rests, or a fresh one. Waits for a place.
     pub(super) async fn get(&self) -> Result<Held<'_>, Fault> {
-        let place = self.places.acquire().await.map_err(|error| Fault::Silence(error.to_string()))?;
+        let place = self.places.acquire().await.map_err(|error| Fault::NotMade(error.to_string()))?;
         match self.rested() {
             Some(connection) => Ok(Held { connection, is_used: true, place }),
             None => Ok(Held { connection: self.open().await?, is_used: false, place }),
@@ -124,7 +124,7 @@ impl Connections {
     /// The password as it is at the moment.
     fn credentials(&self) -> Result<Option<Credentials>, Fault> {
         let Some((user, password)) = &self.login else { return Ok(None) };
-        let password = password.current().ok_or_else(|| Fault::Silence("its password was not read out of the key vault yet".into()))?;
+        let password = password.current().ok_or_else(|| Fault::NotMade("its password was not read out of the key vault yet".into()))?;
         Ok(Some(Credentials::new(user.clone(), password.expose_secret().to_owned())))
     }
 

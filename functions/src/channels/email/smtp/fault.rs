@@ -9,6 +9,8 @@ pub(super) enum Fault {
     Answer { code: u16, said: String },
     /// There was none that could be read.
     Silence(String),
+    /// The server was not spoken to, for a reason on our side.
+    NotMade(String),
 }
 
 impl Fault {
@@ -25,10 +27,11 @@ impl Fault {
         matches!(self, Self::Answer { code: 500.., .. })
     }
 
-    /// Says what the server wants of this client, and nothing about a message or its recipient: a login (530), another one
-    /// (535), a stronger one (534), TLS (538). RFC 4954 §6, RFC 3207 §4.
-    pub(super) fn is_about_login(&self) -> bool {
-        matches!(self, Self::Answer { code: 530 | 534 | 535 | 538, .. })
+    /// Of an answer to the sender: whether it is about the message all the same, its size (552) or what it needs (555). Any
+    /// other 5xx is about who we are (a login, TLS, an address that we may not send as), and the operator can mend that. RFC
+    /// 5321 §4.3.2, RFC 4954 §6, RFC 3207 §4.
+    pub(super) fn is_about_message(&self) -> bool {
+        matches!(self, Self::Answer { code: 552 | 555, .. })
     }
 }
 
@@ -47,7 +50,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Answer { code, said } if said.is_empty() => write!(f, "{code}"),
             Self::Answer { code, said } => write!(f, "{code} {said}"),
-            Self::Silence(what) => f.write_str(what),
+            Self::Silence(what) | Self::NotMade(what) => f.write_str(what),
         }
     }
 }
@@ -76,6 +79,6 @@ mod tests {
         let answer = |code| Fault::Answer { code, said: String::new() };
         assert!(answer(550).is_permanent() && !answer(451).is_permanent() && !Fault::late(Duration::from_secs(1)).is_permanent());
         assert!(answer(421).is_gone() && !answer(450).is_gone());
-        assert!(answer(535).is_about_login() && !answer(550).is_about_login());
+        assert!(answer(552).is_about_message() && !answer(550).is_about_message());
     }
 }

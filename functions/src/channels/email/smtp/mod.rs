@@ -123,7 +123,7 @@ impl Step {
 
     fn attempt(&self) -> Attempt {
         match self {
-            Self::Mail(fault) if fault.is_about_login() => not_reached(fault),
+            Self::Mail(fault) if fault.is_permanent() && !fault.is_about_message() => not_reached(fault),
             Self::Mail(fault) => judged("the mail server refused the sender", fault),
             Self::Recipient(fault) => judged("the mail server refused the recipient", fault),
             Self::Data(fault) => judged("the mail server refused the message", fault),
@@ -134,7 +134,11 @@ impl Step {
 
 /// The customer's e-mail has nothing to do with it, and the operator can mend it.
 fn not_reached(fault: &Fault) -> Attempt {
-    Attempt::Down { reason: format!("the mail server cannot be used: {fault}"), retry_after: None }
+    let reason = format!("the mail server cannot be used: {fault}");
+    match fault {
+        Fault::NotMade(_) => Attempt::NotMade { reason },
+        Fault::Answer { .. } | Fault::Silence(_) => Attempt::Down { reason, retry_after: None },
+    }
 }
 
 fn judged(what: &str, fault: &Fault) -> Attempt {
@@ -142,6 +146,7 @@ fn judged(what: &str, fault: &Fault) -> Attempt {
     match fault {
         Fault::Answer { .. } if fault.is_permanent() => Attempt::Permanent { reason },
         _ if fault.is_gone() => Attempt::Down { reason, retry_after: None },
+        Fault::NotMade(_) => Attempt::NotMade { reason },
         Fault::Answer { .. } | Fault::Silence(_) => Attempt::Transient { reason, retry_after: None },
     }
 }
