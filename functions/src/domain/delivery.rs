@@ -7,6 +7,7 @@ use super::{
     id::{DeliveryId, EventId, OrderId},
     order::Order,
     status::Status,
+    timestamp::Timestamp,
     trace::Trace,
 };
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,11 @@ pub struct Delivery {
     pub attempt: u32,
     /// An earlier attempt whose outcome is unknown.
     pub doubt: Option<Doubt>,
-    /// By how much longer than the horizon attempts are made.
+    /// When an operator last had it tried again.
+    pub reopened_at: Option<Timestamp>,
+    /// How often it had failed for good when an operator had it tried again.
+    pub failures: u32,
+    /// For how long its attempts were paused, since then or since the event.
     pub extended_by: Duration,
     /// Whether an earlier attempt was given up because its lease ended.
     pub is_taken_over: bool,
@@ -102,6 +107,8 @@ pub struct Notification<'a> {
     pub news: News,
     pub recipient: &'a str,
     pub attempt: u32,
+    /// As in [`Delivery`]: a provider that repeats what it said of a delivery must take this for another one.
+    pub failures: u32,
     pub trace: Option<Trace>,
     pub order: &'a Order,
 }
@@ -117,6 +124,7 @@ impl Delivery {
             news: News::of(event.kind, order)?,
             recipient: &self.recipient,
             attempt: self.attempt,
+            failures: self.failures,
             trace: event.trace,
             order,
         })

@@ -18,7 +18,8 @@ pub const DELIVER: Backoff = Backoff { first: Duration::from_secs(2), longest: D
 pub const PROBE: Backoff = Backoff { first: Duration::from_secs(2), longest: Duration::from_mins(5) };
 /// A probe that was not heard of for so long is forgotten: its process may have died.
 pub const PROBE_LOST: Duration = Duration::from_mins(1);
-/// An outage of a receiver costs its notifications nothing of their horizon for so long.
+/// An outage of a receiver costs its notifications nothing of their horizon for so long, and all outages together cost one
+/// nothing for so long.
 pub const LONGEST_PAUSE: Duration = Duration::from_hours(72);
 /// A notification that could not be delivered within this time of its event has failed; time that its attempts were
 /// paused, since the receiver was down, does not count.

@@ -79,9 +79,11 @@ impl Attempt {
 }
 
 impl Delivery {
-    /// Until when attempts are made: [`retry::HORIZON`] after the event, and longer by the time that they were paused.
+    /// Until when attempts are made: [`retry::HORIZON`] after the event, or after an operator had it tried again, and longer
+    /// by the time that they were paused.
     pub fn horizon(&self) -> Timestamp {
-        self.received.event.occurred_at.plus(retry::HORIZON).plus(self.extended_by)
+        let since = self.reopened_at.unwrap_or(self.received.event.occurred_at);
+        since.plus(retry::HORIZON).plus(self.extended_by.min(retry::LONGEST_PAUSE))
     }
 
     /// What becomes of the delivery, and of the circuit on its way, when the attempt ended so. `draw` is a random number
@@ -89,8 +91,17 @@ impl Delivery {
     pub fn settle(&self, attempt: Attempt, rules: Rules, way: Option<&Way>, now: Timestamp, draw: f64) -> Settlement {
         let verdict = way.and_then(|way| way.judge(&attempt, now, draw));
         let (paused, until) = match &verdict {
-            Some(Verdict::Down { found, until, .. }) => (found.outage(now) < retry::LONGEST_PAUSE, Some(*until)),
-            _ => (false, None),
+            // A probe asks for all that waits: its delivery waits with them, for as long as they do.
+            Some(Verdict::Down { found: found @ Found::Probed { .. }, until, .. }) => {
+                (found.outage(now) < retry::LONGEST_PAUSE, Some(*until))
+            }
+            // Others may get through; what is turned away again and again keeps to its own waits and its horizon, unless the
+            // receiver asks for a longer pause.
+            Some(Verdict::Down { found: Found::Closed, until, .. }) => {
+                let own = rules.backoff.next(now, self.attempt, draw);
+                (*until > own, Some(own.max(*until)))
+            }
+            Some(Verdict::Up) | None => (false, None),
         };
         let next = |retry_after: Option<Duration>| {
             let wait = rules.backoff.after(self.attempt, draw).max(retry_after.unwrap_or_default().min(retry::LONGEST_WISH));

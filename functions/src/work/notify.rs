@@ -69,9 +69,19 @@ pub async fn accept(app: &Arc<App>, received: &Received) -> Result<Accepted> {
     if let Accepted::Deliveries(inserted) = &accepted {
         for new in deliveries.into_iter().filter(|delivery| inserted.contains(&delivery.id)) {
             let NewDelivery { id, channel, recipient, endpoint } = new;
-            let (received, extended_by) = (received.clone(), Duration::ZERO);
-            let delivery =
-                Delivery { id, channel, recipient, endpoint, attempt: 1, is_taken_over: false, doubt: None, extended_by, received };
+            let delivery = Delivery {
+                id,
+                channel,
+                recipient,
+                endpoint,
+                attempt: 1,
+                doubt: None,
+                reopened_at: None,
+                failures: 0,
+                extended_by: Duration::ZERO,
+                is_taken_over: false,
+                received: received.clone(),
+            };
             let place = held.as_mut().and_then(|held| held.split(1));
             deliver::start(app, delivery, lease_until, place);
         }

@@ -16,6 +16,7 @@ use orders::{
     },
     domain::{
         attempt::{Asked, Attempt},
+        delivery::Notification,
         rotating::Rotating,
     },
     https,
@@ -128,6 +129,19 @@ async fn a_repeat_that_the_service_knows_already_is_followed_like_the_first() {
     let conflict = Reply::Say(409, &["retry-after: 0"], json!({ "error": { "code": "Conflict" } }));
     let service = Service::start([conflict, Reply::Say(200, &[], operation("Succeeded"))]).await;
     assert!(matches!(tell(&service).await.0, Attempt::Delivered { .. }));
+}
+
+#[tokio::test]
+async fn what_is_tried_again_after_the_service_failed_it_is_another_operation() {
+    let service = Service::start((0..4).map(|_| Reply::Say(429, &[], json!({})))).await;
+    let email = channel(&service, AcsLogin::AccessKey(Rotating::of(b"key".to_vec())));
+    let order = placed(&order());
+    for failures in [0, 1, 1, 2] {
+        email.deliver(&Notification { failures, ..notification(&order) }, &Notes::default()).await;
+    }
+    let ids: Vec<_> = service.requests().iter().map(|request| request.header("operation-id").to_owned()).collect();
+    assert_eq!((ids[0].as_str(), &ids[1]), (DELIVERY.to_string().as_str(), &ids[2]), "a repeat has the id of what it repeats");
+    assert!(ids[1] != ids[0] && ids[3] != ids[1] && ids.iter().all(|id| uuid::Uuid::parse_str(id).is_ok()), "{ids:?}");
 }
 
 #[tokio::test]

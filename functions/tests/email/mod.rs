@@ -87,6 +87,7 @@ fn notification(order: &Order) -> Notification<'_> {
         news: News::Created,
         recipient: order.customer.email.as_deref().unwrap(),
         attempt: 1,
+        failures: 0,
         trace: None,
         order,
     }

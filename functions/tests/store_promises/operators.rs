@@ -54,6 +54,7 @@ pub async fn what_is_reopened_is_due_at_once_with_a_whole_horizon(backend: Backe
     assert_eq!(decided, ids);
     let claimed = store.claim_deliveries(10, now, LEASE).await.unwrap().remove(0);
     assert_eq!((claimed.attempt, claimed.horizon()), (2, now.plus(Duration::from_hours(24))));
+    assert_eq!((claimed.failures, claimed.reopened_at), (1, Some(now)));
     let kinds = service.timeline(&order.to_string()).await;
     assert_eq!(kinds[kinds.len() - 2..], ["delivery.failed", "delivery.reopened"]);
     let steps = store.steps(ids[0]).await.unwrap();

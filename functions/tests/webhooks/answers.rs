@@ -116,6 +116,18 @@ async fn a_wish_to_be_left_alone_is_respected() {
 }
 
 #[tokio::test]
+async fn a_wish_to_be_left_alone_costs_nothing_of_the_horizon() {
+    let wish = Answer::Says("503 Service Unavailable", vec!["retry-after: 43200".into()]);
+    let (service, receiver, _) = told_to(wish.clone()).await;
+    receiver.answer_next([wish.clone(), wish]);
+    for _ in 0..3 {
+        service.clock.advance(Duration::from_hours(13));
+        service.sweep().await;
+    }
+    assert_eq!((receiver.requests().len(), service.entries().await[0].state.as_str()), (4, "succeeded"));
+}
+
+#[tokio::test]
 async fn a_refusal_is_tried_again_and_holds_up_nobody_else() {
     for status in ["400 Bad Request", "401 Unauthorized", "404 Not Found", "500 Internal Server Error"] {
         let (service, receiver, told) = told_to(says(status)).await;

@@ -98,3 +98,31 @@ async fn what_we_refuse_to_send_ourselves_does_not_say_that_its_receiver_is_back
     let outages = service.app.store.outages().await.unwrap();
     assert_eq!((outages.len(), outages[0].failures), (1, 1), "it was not asked");
 }
+
+#[tokio::test]
+async fn what_alone_is_turned_away_keeps_to_its_own_waits_and_ends_at_its_horizon() {
+    let (service, receiver) = (service(near(), false).await, Receiver::start().await);
+    service.registers(&receiver).await;
+    let unwanted = service.place().await;
+    receiver.turn_away(&unwanted);
+    service.relay().await;
+    service.receive(1).await;
+    let copies = || receiver.requests().iter().filter(|request| request.body.contains(&unwanted)).count();
+    let mut in_the_first_hour = 0;
+    for quarter in 0..26 * 4 {
+        service.clock.advance(Duration::from_mins(15) - Duration::from_secs(9));
+        service.tell().await;
+        for _ in 0..3 {
+            service.sweep().await;
+            service.clock.advance(Duration::from_secs(3));
+        }
+        if quarter == 3 {
+            in_the_first_hour = copies();
+        }
+    }
+    let last = service.told(&unwanted).await.pop().unwrap();
+    assert_eq!(last["kind"], "delivery.failed");
+    assert!(last["reason"].as_str().unwrap().starts_with("the receiver answered 503 Service Unavailable (given up after "), "{last}");
+    assert!(in_the_first_hour <= 9 && copies() <= 40, "{in_the_first_hour} in an hour, {} in a day", copies());
+    assert_eq!(service.entries().await.iter().filter(|entry| entry.state == State::Succeeded).count(), 26 * 4);
+}

@@ -40,6 +40,7 @@ pub struct Request {
 struct Seen {
     requests: Mutex<Vec<Request>>,
     answers: Mutex<VecDeque<Answer>>,
+    turned_away: Mutex<Option<String>>,
     connections: AtomicUsize,
     flooded: AtomicUsize,
 }
@@ -89,6 +90,11 @@ impl Receiver {
         self.seen.answers.lock().unwrap().extend(answers);
     }
 
+    /// Requests whose body holds this are answered with 503, however often they come.
+    pub fn turn_away(&self, text: &str) {
+        *self.seen.turned_away.lock().unwrap() = Some(text.to_owned());
+    }
+
     pub fn requests(&self) -> Vec<Request> {
         self.seen.requests.lock().unwrap().clone()
     }
@@ -117,8 +123,10 @@ async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, seen: Arc<Seen>
 /// Requests on one connection, until it ends.
 async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, seen: &Seen) {
     while let Some(request) = read(&mut stream).await {
+        let is_unwanted = seen.turned_away.lock().unwrap().as_ref().is_some_and(|text| request.body.contains(text));
         seen.requests.lock().unwrap().push(request);
-        let answer = seen.answers.lock().unwrap().pop_front();
+        let answer =
+            if is_unwanted { Some(Answer::Says("503 Service Unavailable", vec![])) } else { seen.answers.lock().unwrap().pop_front() };
         match answer.unwrap_or(Answer::Says("204 No Content", vec![])) {
             Answer::Says(status, headers) => {
                 let length = if status.starts_with("204") { "" } else { "content-length: 0\r\n" };

@@ -58,7 +58,7 @@ impl Email {
                 Err(reason) => Attempt::Unsendable { reason },
             },
             Way::Acs(service) => {
-                service.send(notification.delivery_id, &self.from.email, (notification.recipient, name), letter, journal).await
+                service.send(acs::Service::operation(notification), &self.from.email, (notification.recipient, name), letter, journal).await
             }
         }
     }
@@ -102,7 +102,7 @@ impl Channel for Email {
         match &self.way {
             Way::Smtp(_) => Asked::CannotBeAsked,
             // The operation bears the delivery's id, whether or not anything was heard of it.
-            Way::Acs(service) => service.ask(notification.delivery_id).await,
+            Way::Acs(service) => service.ask(acs::Service::operation(notification)).await,
         }
     }
 }

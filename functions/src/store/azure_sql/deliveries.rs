@@ -2,7 +2,7 @@
 
 use super::{
     super::{Accepted, AttemptRecord, Lease, Receipt, Rejected, RejectedMessage, Result},
-    connect::{bytes, duration, int, moment, number, number_or_none, text, text_or_none, uuid},
+    connect::{bytes, duration, int, moment, moment_or_none, number, number_or_none, text, text_or_none, uuid},
     fault::{Fault, broken},
     outbox,
     pool::Pool,
@@ -182,7 +182,13 @@ const CLAIM: &str = "
     COMMIT;
     SELECT event.order_id, event.sequence, event.id, event.kind, event.occurred_at, event.traceparent, event.data,
            delivery.id, delivery.channel, delivery.recipient, claimed.begun, delivery.endpoint, claimed.doubt,
-           delivery.provider_ref, delivery.extended_by, claimed.was_leased
+           delivery.provider_ref, delivery.extended_by, claimed.was_leased,
+           (SELECT MAX(reopened.at)
+            FROM dbo.delivery_decisions AS reopened
+            WHERE reopened.delivery_id = claimed.id AND reopened.decision = N'reopened') AS reopened_at,
+           (SELECT COUNT(*)
+            FROM dbo.delivery_attempts AS failed
+            WHERE failed.delivery_id = claimed.id AND failed.outcome = N'failed') AS failures
     FROM @claimed AS claimed
     JOIN dbo.deliveries AS delivery ON delivery.id = claimed.id
     JOIN dbo.outbox AS event ON event.order_id = delivery.order_id AND event.sequence = delivery.sequence
@@ -199,9 +205,11 @@ pub(super) async fn claim(pool: &Pool, limit: u32, now: Timestamp, lease: Durati
             recipient: text(row, 9)?.to_owned(),
             endpoint: text_or_none(row, 11)?.map(str::to_owned),
             attempt: number(row, 10)? + 1,
-            is_taken_over: row.try_get::<bool, _>(15).map_err(broken)?.unwrap_or_default(),
             doubt: number_or_none(row, 12)?.map(|attempt| Doubt { attempt, provider_ref }),
+            reopened_at: moment_or_none(row, 16)?,
+            failures: number(row, 17)?,
             extended_by: duration(row, 14)?,
+            is_taken_over: row.try_get::<bool, _>(15).map_err(broken)?.unwrap_or_default(),
             received: outbox::event(row)?.with_order().map_err(broken)?,
         })
     });

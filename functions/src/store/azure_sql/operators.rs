@@ -144,10 +144,9 @@ const DECIDE: &str = "
         doubt = CASE WHEN @P3 = N'reopened' THEN NULL ELSE delivery.doubt END,
         provider_ref = CASE WHEN @P3 = N'reopened' THEN NULL ELSE delivery.provider_ref END,
         begun_at = CASE WHEN @P3 = N'reopened' THEN NULL ELSE delivery.begun_at END,
-        extended_by = CASE WHEN @P3 = N'reopened' AND event.occurred_at < @P5 THEN @P5 - event.occurred_at ELSE delivery.extended_by END
+        extended_by = CASE WHEN @P3 = N'reopened' THEN 0 ELSE delivery.extended_by END
     OUTPUT inserted.id INTO @decided (id)
     FROM dbo.deliveries AS delivery
-    JOIN dbo.outbox AS event ON event.order_id = delivery.order_id AND event.sequence = delivery.sequence
     JOIN OPENJSON(@P2) WITH (id uniqueidentifier '$') AS named ON named.id = delivery.id
     WHERE (@P3 = N'given-up' AND delivery.state = N'pending')
        OR (@P3 = N'abandoned' AND delivery.state = N'pending' AND delivery.lease_until IS NULL)

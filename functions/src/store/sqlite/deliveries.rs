@@ -127,7 +127,9 @@ pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Ti
         "SELECT outbox.order_id, outbox.sequence, outbox.id, outbox.kind, outbox.occurred_at, outbox.traceparent, outbox.data,
                 deliveries.id, deliveries.channel, deliveries.recipient, deliveries.attempts, deliveries.lease_until,
                 deliveries.endpoint, deliveries.begun_at, deliveries.doubt, deliveries.provider_ref, deliveries.paused_at,
-                deliveries.extended_by
+                deliveries.extended_by,
+                (SELECT max(at) FROM delivery_decisions WHERE delivery_id = deliveries.id AND decision = 'reopened'),
+                (SELECT count(*) FROM delivery_attempts WHERE delivery_id = deliveries.id AND outcome = 'failed')
          FROM deliveries JOIN outbox USING (order_id, sequence)
          WHERE deliveries.state = 'pending' AND deliveries.next_attempt_at <= ?
          ORDER BY deliveries.next_attempt_at
@@ -140,46 +142,51 @@ pub(super) async fn claim(connection: &mut SqliteConnection, limit: u32, now: Ti
     .map_err(|error| fault(&error))?;
     let mut claimed = Vec::with_capacity(rows.len());
     for row in &rows {
-        let received = outbox::event(row)?.with_order().map_err(broken)?;
-        let id = DeliveryId(uuid(row, 7)?);
-        let begun = number(row, 10)?;
-        let endpoint = text_or_none(row, 12)?.map(str::to_owned);
-        let leased_until = moment_or_none(row, 11)?;
-        // With an endpoint, an attempt whose beginning is not written was never sent.
-        let lost = leased_until.filter(|_| endpoint.is_none() || row.try_get::<Option<i64>, _>(13).is_ok_and(|at| at.is_some()));
+        let (delivery, lost) = due(row, now)?;
         if let Some(lost) = lost {
-            mark_unknown(connection, id, begun, lost).await?;
+            mark_unknown(connection, delivery.id, delivery.attempt - 1, lost).await?;
         }
-        let provider_ref = text_or_none(row, 15)?;
-        let doubt = number_or_none(row, 14)?.or(lost.map(|_| begun));
-        let paused = moment_or_none(row, 16)?.map(|since| now.since(since)).unwrap_or_default();
-        let extended_by = millis(row, 17)? + paused;
         sqlx::query(
             "UPDATE deliveries
              SET attempts = attempts + 1, lease_until = ?2, next_attempt_at = ?2, begun_at = NULL, doubt = ?3, paused_at = NULL,
                  extended_by = ?4
              WHERE id = ?1",
         )
-        .bind(id.0.as_bytes().as_slice())
+        .bind(delivery.id.0.as_bytes().as_slice())
         .bind(now.plus(lease).millis())
-        .bind(doubt)
-        .bind(i64::try_from(extended_by.as_millis()).map_err(broken)?)
+        .bind(delivery.doubt.as_ref().map(|doubt| doubt.attempt))
+        .bind(i64::try_from(delivery.extended_by.as_millis()).map_err(broken)?)
         .execute(&mut *connection)
         .await
         .map_err(|error| fault(&error))?;
-        claimed.push(Delivery {
-            id,
-            channel: text(row, 8)?.to_owned(),
-            recipient: text(row, 9)?.to_owned(),
-            endpoint,
-            attempt: begun + 1,
-            is_taken_over: leased_until.is_some(),
-            doubt: doubt.map(|attempt| Doubt { attempt, provider_ref: provider_ref.map(str::to_owned) }),
-            extended_by,
-            received,
-        });
+        claimed.push(delivery);
     }
     Ok(claimed)
+}
+
+/// The delivery as its next attempt finds it; and when the lease of the last one ended, if that may have been sent.
+fn due(row: &SqliteRow, now: Timestamp) -> Result<(Delivery, Option<Timestamp>)> {
+    let (begun, endpoint, leased_until) = (number(row, 10)?, text_or_none(row, 12)?, moment_or_none(row, 11)?);
+    // With an endpoint, an attempt whose beginning is not written was never sent.
+    let may_be_sent = endpoint.is_none() || moment_or_none(row, 13)?.is_some();
+    let lost = leased_until.filter(|_| may_be_sent);
+    let provider_ref = text_or_none(row, 15)?.map(str::to_owned);
+    let doubt = number_or_none(row, 14)?.or(lost.map(|_| begun));
+    let paused = moment_or_none(row, 16)?.map(|since| now.since(since)).unwrap_or_default();
+    let delivery = Delivery {
+        id: DeliveryId(uuid(row, 7)?),
+        channel: text(row, 8)?.to_owned(),
+        recipient: text(row, 9)?.to_owned(),
+        endpoint: endpoint.map(str::to_owned),
+        attempt: begun + 1,
+        doubt: doubt.map(|attempt| Doubt { attempt, provider_ref }),
+        reopened_at: moment_or_none(row, 18)?,
+        failures: number(row, 19)?,
+        extended_by: millis(row, 17)? + paused,
+        is_taken_over: leased_until.is_some(),
+        received: outbox::event(row)?.with_order().map_err(broken)?,
+    };
+    Ok((delivery, lost))
 }
 
 pub(super) async fn give_back(connection: &mut SqliteConnection, leases: &[Lease], at: Timestamp) -> Result<()> {

@@ -159,9 +159,7 @@ pub(super) async fn steps(connection: &mut SqliteConnection, delivery: DeliveryI
 /// A delivery that was reopened has a whole horizon again, whenever its event occurred.
 const REOPEN: &str = "UPDATE deliveries
      SET state = 'pending', next_attempt_at = ?2, paused_at = NULL, doubt = NULL, provider_ref = NULL, begun_at = NULL,
-         extended_by = max(0, ?2 - (SELECT occurred_at
-                                    FROM outbox
-                                    WHERE outbox.order_id = deliveries.order_id AND outbox.sequence = deliveries.sequence))
+         extended_by = 0
      WHERE id = ?1 AND state IN ('pending', 'failed', 'abandoned') AND lease_until IS NULL";
 const ABANDON: &str = "UPDATE deliveries
      SET state = 'abandoned', next_attempt_at = ?2, paused_at = NULL

@@ -1,7 +1,8 @@
 //! Handing a letter to Azure Communication Services Email over REST (version 2023-03-31).
 //!
 //! Sending is a long-running operation. Its id is the delivery's, so that a repeat names the same operation, and so that
-//! the service can be asked about an attempt of which nothing else is left.
+//! the service can be asked about an attempt of which nothing else is left. An operation that failed stays so: what an
+//! operator has tried again after that is another one.
 
 mod answer;
 mod signature;
@@ -14,7 +15,7 @@ use crate::{
     channels::{HandOver, Journal, marked},
     domain::{
         attempt::{Asked, Attempt},
-        id::DeliveryId,
+        delivery::Notification,
     },
 };
 use answer::{Answer, LONGEST_POLL, Operation, Status, word};
@@ -24,7 +25,9 @@ use reqwest::{
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use std::time::{Duration, SystemTime};
+use uuid::{Builder, Uuid};
 
 const VERSION: &str = "2023-03-31";
 /// How long one attempt stays with an operation that is under way; the next attempt asks for it.
@@ -82,12 +85,24 @@ impl Service {
         Self { http: settings.http.clone(), endpoint: settings.endpoint.clone(), login: settings.login.clone() }
     }
 
+    /// What the delivery's operation is called.
+    pub(super) fn operation(notification: &Notification<'_>) -> Uuid {
+        let id = notification.delivery_id.0;
+        if notification.failures == 0 {
+            return id;
+        }
+        let digest = Sha256::new().chain_update(id.as_bytes()).chain_update(notification.failures.to_be_bytes()).finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Builder::from_custom_bytes(bytes).into_uuid()
+    }
+
     pub(super) fn address(&self) -> String {
         self.endpoint.host_str().unwrap_or_default().to_owned()
     }
 
     /// Hands over one letter and stays a while to hear what became of it.
-    pub(super) async fn send(&self, id: DeliveryId, from: &Address, to: (&str, &str), letter: &Letter, journal: &dyn Journal) -> Attempt {
+    pub(super) async fn send(&self, id: Uuid, from: &Address, to: (&str, &str), letter: &Letter, journal: &dyn Journal) -> Attempt {
         let email = Email {
             sender_address: from.to_string(),
             content: Content { subject: &letter.subject, plain_text: &letter.text, html: &letter.html },
@@ -115,7 +130,7 @@ impl Service {
     }
 
     /// What became of the operation of that name.
-    pub(super) async fn ask(&self, id: DeliveryId) -> Asked {
+    pub(super) async fn ask(&self, id: Uuid) -> Asked {
         let answer = match self.call(Method::GET, &format!("emails/operations/{id}"), id, None).await {
             Ok(answer) => answer,
             Err(Fault::NotMade(reason)) => return Asked::NotMade { reason },
@@ -129,7 +144,7 @@ impl Service {
     }
 
     /// Asks until the operation has ended, for at most [`STAY`].
-    async fn follow(&self, id: DeliveryId, first: Option<Duration>) -> Attempt {
+    async fn follow(&self, id: Uuid, first: Option<Duration>) -> Attempt {
         let until = tokio::time::Instant::now() + STAY;
         let mut wait = first.unwrap_or(Duration::from_secs(1));
         loop {
@@ -150,7 +165,7 @@ impl Service {
         }
     }
 
-    async fn call(&self, method: Method, path: &str, id: DeliveryId, sent: Option<(Vec<u8>, &HandOver)>) -> Result<Answer, Fault> {
+    async fn call(&self, method: Method, path: &str, id: Uuid, sent: Option<(Vec<u8>, &HandOver)>) -> Result<Answer, Fault> {
         let mut url = self.endpoint.clone();
         url.set_path(path);
         url.set_query(Some(&format!("api-version={VERSION}")));
