@@ -103,8 +103,8 @@ pub trait Directory: Send + Sync + fmt::Debug {
     async fn suppressed(&self, channel: &str, address: &str) -> Result<Option<String>, Unreadable>;
     /// All webhook endpoints, those that are disabled among them.
     async fn webhook_endpoints(&self) -> Result<Vec<Endpoint>, Unreadable>;
-    /// The endpoint wants to be told nothing any more.
-    async fn disable_webhook_endpoint(&self, name: &str, reason: &str) -> Result<(), Unreadable>;
+    /// The endpoint wants to be told nothing any more; one that was registered in its place is left alone.
+    async fn disable_webhook_endpoint(&self, endpoint: &Endpoint, reason: &str) -> Result<(), Unreadable>;
 }
 
 /// Where the keys are that rows name.

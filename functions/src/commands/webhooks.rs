@@ -10,7 +10,7 @@ use crate::{
     domain::{
         attempt::Attempt,
         delivery::News,
-        webhook::{Endpoint, KEY_PREFIX, VAULT_PREFIX, is_key_name, is_name},
+        webhook::{Endpoint, KEY_PREFIX, VAULT_PREFIX, circuit, is_key_name, is_name},
     },
 };
 use anyhow::{anyhow, bail};
@@ -54,7 +54,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::Add { name, url, key, events } => add(&app, &config, name, url, key, events).await,
         Command::List { json } => list(&app, json).await,
         Command::Remove { name } => {
-            if !app.store.remove_webhook_endpoint(name.clone()).await? {
+            if !app.store.remove_webhook_endpoint(name.clone(), app.now()).await? {
                 bail!("there is no webhook endpoint named {name}");
             }
             println!("{name} is removed");
@@ -101,7 +101,7 @@ async fn list(app: &App, json: bool) -> anyhow::Result<()> {
     }
     let outages = app.store.outages().await?;
     let state = |endpoint: &Endpoint| {
-        let outage = outages.iter().find(|outage| outage.endpoint.strip_prefix("webhook:") == Some(&endpoint.name));
+        let outage = outages.iter().find(|outage| outage.endpoint == circuit(&endpoint.name));
         match (&endpoint.disabled, outage) {
             (Some(disabled), _) => format!("disabled since {}: {}", disabled.at, disabled.reason),
             (None, Some(outage)) => format!("down since {}: {}", outage.opened_at, outage.reason),
@@ -122,6 +122,7 @@ async fn test(app: &App, config: &Config, name: &str) -> anyhow::Result<()> {
     let id = app.ids.next(app.now()).to_string();
     match webhook::test(&serve::setup(config, &app.store), endpoint, &id).await.map_err(|complaint| anyhow!(complaint))? {
         Attempt::Delivered { .. } => {
+            app.store.webhook_endpoint_answered(name.to_owned(), app.now()).await?;
             println!("{name} took the message {id}");
             Ok(())
         }

@@ -30,6 +30,11 @@ pub struct Disabled {
     pub reason: String,
 }
 
+/// What the circuit of the endpoint of that name is called.
+pub fn circuit(name: &str) -> String {
+    format!("webhook:{name}")
+}
+
 impl Endpoint {
     pub fn wants(&self, news: News) -> bool {
         self.disabled.is_none() && self.events.contains(&news)

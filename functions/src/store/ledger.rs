@@ -113,7 +113,8 @@ pub struct Wanted {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// An operator wants further attempts: due at once, with a whole horizon, and without regard to what was unknown.
+    /// An operator wants further attempts: due at once, with a whole horizon, and without regard to what was unknown or to
+    /// an endpoint that is thought to be down.
     Reopened,
     /// An operator wants no further attempts.
     Abandoned,

@@ -35,8 +35,9 @@ impl Directory for StoreDirectory {
         self.store.webhook_endpoints().await.map_err(unreadable)
     }
 
-    async fn disable_webhook_endpoint(&self, name: &str, reason: &str) -> Result<(), Unreadable> {
-        self.store.disable_webhook_endpoint(name.to_owned(), reason.to_owned(), (self.now)()).await.map_err(unreadable)
+    async fn disable_webhook_endpoint(&self, endpoint: &Endpoint, reason: &str) -> Result<(), Unreadable> {
+        let disabled = self.store.disable_webhook_endpoint(endpoint.name.clone(), endpoint.created_at, reason.to_owned(), (self.now)());
+        disabled.await.map_err(unreadable)
     }
 }
 

@@ -140,6 +140,6 @@ async fn registers(store: &dyn Store, cut: &impl Fn()) {
     store.put_webhook_endpoint(hook.clone()).await.unwrap();
     assert_eq!(store.webhook_endpoints().await.unwrap(), [hook]);
     cut();
-    assert!(store.remove_webhook_endpoint("erp".into()).await.unwrap());
-    assert!(!store.remove_webhook_endpoint("erp".into()).await.unwrap());
+    assert!(store.remove_webhook_endpoint("erp".into(), now()).await.unwrap());
+    assert!(!store.remove_webhook_endpoint("erp".into(), now()).await.unwrap());
 }

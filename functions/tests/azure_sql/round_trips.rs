@@ -104,8 +104,9 @@ async fn costs(store: Arc<dyn Store>, added: Addition, count: impl Fn() -> usize
     cost!("list outages", store.outages());
     cost!("list endpoints", store.webhook_endpoints());
     cost!("put an endpoint", store.put_webhook_endpoint(hook));
-    cost!("disable an endpoint", store.disable_webhook_endpoint("erp".into(), "x".into(), now()));
-    cost!("remove an endpoint", store.remove_webhook_endpoint("erp".into()));
+    cost!("disable an endpoint", store.disable_webhook_endpoint("erp".into(), now(), "x".into(), now()));
+    cost!("note that an endpoint answered", store.webhook_endpoint_answered("erp".into(), now()));
+    cost!("remove an endpoint", store.remove_webhook_endpoint("erp".into(), now()));
     cost!("list suppressions", store.suppressions(None));
     cost!("find a suppression", store.suppression("email", "a"));
     cost!("add a suppression", store.add_suppression(suppression));

@@ -48,7 +48,7 @@ impl Directory for Everybody {
         Ok(vec![])
     }
 
-    async fn disable_webhook_endpoint(&self, _name: &str, _reason: &str) -> Result<(), Unreadable> {
+    async fn disable_webhook_endpoint(&self, _endpoint: &Endpoint, _reason: &str) -> Result<(), Unreadable> {
         Ok(())
     }
 }

@@ -12,8 +12,8 @@ use ::orders::{
         timestamp::Timestamp,
     },
     store::{
-        Accepted, AttemptRecord, Receipt,
-        ledger::{Begin, Begun, Ending, Purpose},
+        Accepted, AttemptRecord, Expiry, Receipt,
+        ledger::{Begin, Begun, Decision, Ending, Purpose},
     },
 };
 use std::time::Duration;
@@ -224,7 +224,7 @@ pub async fn after_three_days_of_outage_what_waits_is_claimed_again(backend: Bac
     let record = AttemptRecord { delivery: ids[0], attempt: 1, at: at(3), outcome };
     end(&service, record, None).await;
     assert_eq!(store.claim_deliveries(10, at(days(2)), LEASE).await.unwrap().len(), 0, "it waits");
-    store.decide(ids.clone(), ::orders::store::ledger::Decision::Reopened, "now".into(), at(days(4))).await.unwrap();
+    store.decide(ids.clone(), Decision::Reopened, "now".into(), at(days(4))).await.unwrap();
     assert_eq!(store.claim_deliveries(10, at(days(4)), LEASE).await.unwrap().len(), 1, "it can be given up");
 }
 
@@ -246,4 +246,20 @@ pub async fn asking_keeps_the_doubt_and_sending_after_it_heeds_no_circuit(backen
     };
     assert_eq!((again.attempt, again.doubt.map(|doubt| doubt.attempt)), (3, Some(1)));
     assert_eq!(begin(&service, ids[0], 3, at(41), Purpose::SendAfterAsking).await, Begun::Go(Found::Closed));
+}
+
+pub async fn a_circuit_goes_when_nothing_is_left_that_would_probe(backend: Backend) {
+    let service = backend.service().await;
+    let (_, ids) = deliveries(&service, 1).await;
+    let store = &service.app.store;
+    send(&service, ids[0], 1, at(1)).await;
+    down(&service, ids[0], 1, 2, Found::Closed, 10).await;
+    let expire = async |now| {
+        store.expire(Expiry { now: at(now), events_before: at(0), limit: 10 }).await.unwrap();
+        store.outages().await.unwrap().len()
+    };
+    assert_eq!(expire(11).await, 1, "its delivery will probe");
+    store.decide(ids.clone(), Decision::Abandoned, "called them".into(), at(12)).await.unwrap();
+    assert_eq!(store.next_due().await.unwrap().endpoints_down, 1);
+    assert_eq!(expire(12).await, 0);
 }

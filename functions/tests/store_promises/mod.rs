@@ -79,6 +79,7 @@ promises! {
         a_probe_that_is_never_heard_of_is_followed_by_another
         after_three_days_of_outage_what_waits_is_claimed_again
         asking_keeps_the_doubt_and_sending_after_it_heeds_no_circuit
+        a_circuit_goes_when_nothing_is_left_that_would_probe
     }
     operators {
         deliveries_are_found_by_all_that_an_operator_knows_of_them
@@ -91,6 +92,7 @@ promises! {
     }
     registers {
         an_endpoint_is_replaced_by_its_name_and_disabled_with_the_first_reason
+        what_an_operator_does_about_an_endpoint_makes_due_what_waits_for_it
         an_address_is_suppressed_whatever_the_case_of_its_letters
     }
     schema {

@@ -144,9 +144,26 @@ async fn an_endpoint_that_is_gone_or_has_no_key_says_so() {
     service.register("erp", &url, "WEBHOOK_KEY_NONE", &[orders::domain::delivery::News::Created]).await;
     let id = service.tell().await;
     assert_eq!(service.told(&id).await[0]["reason"], "WEBHOOK_KEY_NONE is not set");
-    service.app.store.remove_webhook_endpoint("erp".into()).await.unwrap();
+    service.app.store.remove_webhook_endpoint("erp".into(), service.app.now()).await.unwrap();
     service.clock.advance(Duration::from_mins(1));
     service.sweep().await;
     assert_eq!(service.told(&id).await[1]["reason"], "there is no webhook endpoint named erp");
     assert_eq!(receiver.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_registration_is_not_disabled_by_what_was_said_to_the_one_before() {
+    let patient = orders::channels::webhook::Settings { register_for: Duration::from_mins(1), ..near() };
+    let (service, before, after) = (service(patient, false).await, Receiver::start().await, Receiver::start().await);
+    service.registers(&before).await;
+    service.tell().await;
+    service.clock.advance(Duration::from_secs(1));
+    service.registers(&after).await;
+    // The process still knows the former registration.
+    before.answer_next([says("410 Gone")]);
+    service.tell().await;
+    assert_eq!(before.requests().len(), 2);
+    assert_eq!(service.app.store.webhook_endpoints().await.unwrap()[0].disabled, None);
+    service.tell().await;
+    assert_eq!(after.requests().len(), 1, "it was looked up again");
 }

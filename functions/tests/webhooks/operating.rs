@@ -10,7 +10,7 @@ async fn orders(service: &Service, arguments: &[&str]) -> Output {
     let database = format!("sqlite:{}", service.folder.path().join("orders.sqlite").display());
     let mut command = Command::new(env!("CARGO_BIN_EXE_orders"));
     command.args(arguments).env_clear();
-    command.env("ORDERS_DATABASE", database).env("NOTIFY_CHANNELS", "webhook").env("WEBHOOK_KEY_ERP", KEY);
+    command.env("ORDERS_DATABASE", database).env("NOTIFY_CHANNELS", "webhook").env("WEBHOOK_KEY_ERP", KEY).env("WEBHOOK_KEY_ONE", KEY);
     command.env("WEBHOOK_REACH", "private");
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
@@ -51,6 +51,21 @@ async fn an_endpoint_is_registered_tried_listed_and_removed() {
     assert!(failed.contains("erp was not told: the receiver answered 500"), "{failed}");
     assert_eq!(said(&service, &["webhooks", "remove", "erp"]).await, "erp is removed\n");
     assert!(refused(&service, &["webhooks", "remove", "erp"]).await.contains("there is no webhook endpoint named erp"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_that_succeeds_has_what_waits_for_the_endpoint_told() {
+    let (service, receiver) = (service(near(), false).await, Receiver::start().await);
+    // The command's time is the world's, and the service's the test's.
+    service.clock.advance(std::time::Duration::from_hours(24 * 36_500));
+    service.registers(&receiver).await;
+    receiver.answer_next([super::receiver::Answer::Says("503 Service Unavailable", vec!["retry-after: 43200".into()])]);
+    service.tell().await;
+    service.sweep().await;
+    assert_eq!(receiver.requests().len(), 1);
+    said(&service, &["webhooks", "test", "erp"]).await;
+    service.sweep().await;
+    assert_eq!((receiver.requests().len(), service.entries().await[0].state.as_str()), (3, "succeeded"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -90,7 +90,8 @@ async fn what_we_refuse_to_send_ourselves_does_not_say_that_its_receiver_is_back
     service.registers(&receiver).await;
     receiver.stop().await;
     let id = service.tell().await;
-    service.app.store.disable_webhook_endpoint("erp".into(), "an operator's wish".into(), service.app.now()).await.unwrap();
+    let now = service.app.now();
+    service.app.store.disable_webhook_endpoint("erp".into(), now, "an operator's wish".into(), now).await.unwrap();
     service.clock.advance(Duration::from_mins(1));
     service.sweep().await;
     let told = service.told(&id).await.pop().unwrap();
@@ -125,4 +126,27 @@ async fn what_alone_is_turned_away_keeps_to_its_own_waits_and_ends_at_its_horizo
     assert!(last["reason"].as_str().unwrap().starts_with("the receiver answered 503 Service Unavailable (given up after "), "{last}");
     assert!(in_the_first_hour <= 9 && copies() <= 40, "{in_the_first_hour} in an hour, {} in a day", copies());
     assert_eq!(service.entries().await.iter().filter(|entry| entry.state == State::Succeeded).count(), 26 * 4);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_was_mended_is_told_at_once_whatever_it_asked_for_before() {
+    for removed in [false, true] {
+        let (service, receiver) = (service(near(), false).await, Receiver::start().await);
+        service.registers(&receiver).await;
+        receiver.answer_next([Answer::Says("503 Service Unavailable", vec!["retry-after: 43200".into()])]);
+        service.tell().await;
+        service.tell().await;
+        service.clock.advance(Duration::from_mins(1));
+        service.sweep().await;
+        assert_eq!(receiver.requests().len(), 1, "it is left alone");
+        if removed {
+            assert!(service.app.store.remove_webhook_endpoint("erp".into(), service.app.now()).await.unwrap());
+        } else {
+            service.registers(&receiver).await;
+        }
+        service.sweep().await;
+        let state = if removed { State::Failed } else { State::Succeeded };
+        assert!(service.entries().await.iter().all(|entry| entry.state == state), "{state:?}");
+        assert_eq!((receiver.requests().len(), service.app.store.outages().await.unwrap()), (if removed { 1 } else { 3 }, vec![]));
+    }
 }

@@ -17,7 +17,7 @@ use crate::domain::{
     order::Order,
     retry::Backoff,
     timestamp::Timestamp,
-    webhook::Endpoint,
+    webhook::{Endpoint, circuit},
 };
 use client::Client;
 use register::Register;
@@ -86,7 +86,7 @@ impl Webhook {
         if ended == respond::gone() {
             tracing::warn!(endpoint = name, "disabled, as its receiver answered 410 Gone");
             // If that cannot be written, the next message to it is answered so again.
-            if let Err(error) = self.register.disable(name, "its receiver answered 410 Gone").await {
+            if let Err(error) = self.register.disable(endpoint, "its receiver answered 410 Gone").await {
                 tracing::warn!(endpoint = name, %error, "could not be disabled");
             }
         }
@@ -125,7 +125,7 @@ impl Channel for Webhook {
     }
 
     fn endpoint(&self, recipient: &str) -> Option<String> {
-        Some(format!("webhook:{recipient}"))
+        Some(circuit(recipient))
     }
 
     fn backoff(&self) -> Backoff {

@@ -31,8 +31,8 @@ impl Register {
         Ok(endpoints)
     }
 
-    pub(super) async fn disable(&self, name: &str, reason: &str) -> Result<(), Unreadable> {
-        self.directory.disable_webhook_endpoint(name, reason).await?;
+    pub(super) async fn disable(&self, endpoint: &Endpoint, reason: &str) -> Result<(), Unreadable> {
+        self.directory.disable_webhook_endpoint(endpoint, reason).await?;
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())
     }

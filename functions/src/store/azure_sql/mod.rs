@@ -212,12 +212,16 @@ impl Registers for AzureSqlStore {
         registers::put_endpoint(&self.pool, &endpoint).await
     }
 
-    async fn remove_webhook_endpoint(&self, name: String) -> Result<bool> {
-        registers::remove_endpoint(&self.pool, &name).await
+    async fn remove_webhook_endpoint(&self, name: String, at: Timestamp) -> Result<bool> {
+        registers::remove_endpoint(&self.pool, &name, at).await
     }
 
-    async fn disable_webhook_endpoint(&self, name: String, reason: String, at: Timestamp) -> Result<()> {
-        registers::disable_endpoint(&self.pool, &name, &reason, at).await
+    async fn disable_webhook_endpoint(&self, name: String, registered: Timestamp, reason: String, at: Timestamp) -> Result<()> {
+        registers::disable_endpoint(&self.pool, &name, registered, &reason, at).await
+    }
+
+    async fn webhook_endpoint_answered(&self, name: String, at: Timestamp) -> Result<()> {
+        registers::endpoint_answered(&self.pool, &name, at).await
     }
 
     async fn suppressions(&self, channel: Option<String>) -> Result<Vec<Suppression>> {

@@ -129,7 +129,8 @@ pub(super) async fn steps(pool: &Pool, delivery: DeliveryId) -> Result<Vec<Step>
     Ok(rows.collect::<std::result::Result<_, Fault>>()?)
 }
 
-/// A delivery that was reopened has a whole horizon again, whenever its event occurred. After an earlier try, those that
+/// A delivery that was reopened has a whole horizon again, whenever its event occurred, and is tried at once, even while its
+/// endpoint is thought to be down. After an earlier try, those that
 /// bear this very decision were decided by it.
 const DECIDE: &str = "
     SET NOCOUNT ON; SET XACT_ABORT ON;
@@ -157,6 +158,11 @@ const DECIDE: &str = "
                WHERE @P1 = 1 AND earlier.delivery_id = delivery.id AND earlier.at = @P5 AND earlier.decision = @P3));
     INSERT INTO dbo.delivery_decisions (delivery_id, at, decision, reason)
     SELECT id, @P5, @P3, @P4 FROM @decided;
+    IF @P3 = N'reopened'
+        UPDATE dbo.circuits
+        SET open_until = @P5
+        WHERE open_until > @P5
+          AND endpoint IN (SELECT delivery.endpoint FROM dbo.deliveries AS delivery JOIN @decided AS decided ON decided.id = delivery.id);
     COMMIT;
     SELECT id FROM @decided
     UNION

@@ -10,7 +10,7 @@ use crate::domain::{
     delivery::News,
     suppression::{Suppression, folded},
     timestamp::Timestamp,
-    webhook::{Disabled, Endpoint},
+    webhook::{Disabled, Endpoint, circuit},
 };
 use tiberius::Row;
 
@@ -45,35 +45,62 @@ const PUT_ENDPOINT: &str = "
     WHERE name = @P2;
     IF @@ROWCOUNT = 0
         INSERT INTO dbo.webhook_endpoints (name, url, events, key_name, created_at) VALUES (@P2, @P3, @P4, @P5, @P6);
+    UPDATE dbo.deliveries
+    SET next_attempt_at = @P6
+    WHERE endpoint = @P7 AND state = N'pending' AND lease_until IS NULL AND next_attempt_at > @P6;
+    DELETE FROM dbo.circuits WHERE endpoint = @P7;
     COMMIT";
 
 pub(super) async fn put_endpoint(pool: &Pool, endpoint: &Endpoint) -> Result<()> {
     let types: Vec<_> = endpoint.events.iter().map(|news| news.event_type()).collect();
     let types = serde_json::Value::from(types).to_string();
     let Endpoint { name, url, key_name, created_at, .. } = endpoint;
-    pool.write(PUT_ENDPOINT, &[&name.as_str(), &url.as_str(), &types, &key_name.as_str(), &created_at.millis()]).await.map(drop)
+    let (at, circuit) = (created_at.millis(), circuit(name));
+    pool.write(PUT_ENDPOINT, &[&name.as_str(), &url.as_str(), &types, &key_name.as_str(), &at, &circuit]).await.map(drop)
 }
 
 /// After an earlier try, a row that is gone was removed by it, as far as anybody can tell.
 const REMOVE_ENDPOINT: &str = "
-    SET NOCOUNT ON;
+    SET NOCOUNT ON; SET XACT_ABORT ON;
     IF @@TRANCOUNT > 0 ROLLBACK;
     DECLARE @removed int;
+    BEGIN TRANSACTION;
     DELETE FROM dbo.webhook_endpoints WHERE name = @P2;
     SET @removed = @@ROWCOUNT;
+    UPDATE dbo.deliveries
+    SET next_attempt_at = @P3
+    WHERE endpoint = @P4 AND state = N'pending' AND lease_until IS NULL AND next_attempt_at > @P3;
+    DELETE FROM dbo.circuits WHERE endpoint = @P4;
+    COMMIT;
     SELECT CASE WHEN @removed > 0 OR @P1 = 1 THEN 1 ELSE 0 END AS removed";
 
-pub(super) async fn remove_endpoint(pool: &Pool, name: &str) -> Result<bool> {
-    said(&pool.write(REMOVE_ENDPOINT, &[&name]).await?)
+pub(super) async fn remove_endpoint(pool: &Pool, name: &str, at: Timestamp) -> Result<bool> {
+    said(&pool.write(REMOVE_ENDPOINT, &[&name, &at.millis(), &circuit(name)]).await?)
 }
 
 const DISABLE_ENDPOINT: &str = "
     SET NOCOUNT ON;
     IF @@TRANCOUNT > 0 ROLLBACK;
-    UPDATE dbo.webhook_endpoints SET disabled_at = @P3, disabled_reason = @P4 WHERE name = @P2 AND disabled_at IS NULL";
+    UPDATE dbo.webhook_endpoints
+    SET disabled_at = @P3, disabled_reason = @P4
+    WHERE name = @P2 AND created_at = @P5 AND disabled_at IS NULL";
 
-pub(super) async fn disable_endpoint(pool: &Pool, name: &str, reason: &str, at: Timestamp) -> Result<()> {
-    pool.write(DISABLE_ENDPOINT, &[&name, &at.millis(), &reason]).await.map(drop)
+pub(super) async fn disable_endpoint(pool: &Pool, name: &str, registered: Timestamp, reason: &str, at: Timestamp) -> Result<()> {
+    pool.write(DISABLE_ENDPOINT, &[&name, &at.millis(), &reason, &registered.millis()]).await.map(drop)
+}
+
+const ENDPOINT_ANSWERED: &str = "
+    SET NOCOUNT ON; SET XACT_ABORT ON;
+    IF @@TRANCOUNT > 0 ROLLBACK;
+    BEGIN TRANSACTION;
+    UPDATE dbo.deliveries
+    SET next_attempt_at = @P3
+    WHERE endpoint = @P2 AND state = N'pending' AND lease_until IS NULL AND next_attempt_at > @P3;
+    UPDATE dbo.circuits SET open_until = @P3 WHERE endpoint = @P2 AND open_until > @P3;
+    COMMIT";
+
+pub(super) async fn endpoint_answered(pool: &Pool, name: &str, at: Timestamp) -> Result<()> {
+    pool.write(ENDPOINT_ANSWERED, &[&circuit(name), &at.millis()]).await.map(drop)
 }
 
 pub(super) async fn suppressions(pool: &Pool, channel: Option<&str>) -> Result<Vec<Suppression>> {

@@ -28,7 +28,8 @@ pub(super) async fn next_due(pool: &Pool) -> Result<Waiting> {
     })
 }
 
-/// Deliveries and their attempts go with their event.
+/// Deliveries and their attempts go with their event. Of a circuit for whose endpoint nothing waits, nobody is left who would
+/// probe.
 const EXPIRE: &str = "
     SET NOCOUNT ON;
     IF @@TRANCOUNT > 0 ROLLBACK;
@@ -52,6 +53,11 @@ const EXPIRE: &str = "
                 AND waiting.state = N'pending')
         ORDER BY old.published_at);
     SET @events = @@ROWCOUNT;
+    DELETE circuit
+    FROM dbo.circuits AS circuit
+    WHERE circuit.open_until <= @P2
+      AND NOT EXISTS (
+          SELECT 1 FROM dbo.deliveries AS waiting WHERE waiting.endpoint = circuit.endpoint AND waiting.state = N'pending');
     SELECT @keys AS keys, @events AS events";
 
 pub(super) async fn expire(pool: &Pool, expiry: Expiry) -> Result<Expired> {

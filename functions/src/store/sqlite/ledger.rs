@@ -13,6 +13,7 @@ use crate::domain::{
     id::DeliveryId,
     retry,
     settle::{Found, Verdict},
+    timestamp::Timestamp,
 };
 use sqlx::SqliteConnection;
 
@@ -163,6 +164,38 @@ async fn close(connection: &mut SqliteConnection, ending: &Ending) -> Result<()>
     )
     .bind(ending.record.at.millis())
     .bind(ending.endpoint.as_str())
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|error| fault(&error))
+}
+
+/// Nothing is known of the endpoint's being down any more.
+pub(super) async fn forget(connection: &mut SqliteConnection, endpoint: &str, at: Timestamp) -> Result<()> {
+    sqlx::query("DELETE FROM circuits WHERE endpoint = ?").bind(endpoint).execute(&mut *connection).await.map_err(|error| fault(&error))?;
+    wake(connection, endpoint, at).await
+}
+
+/// The next attempt may probe.
+pub(super) async fn see(connection: &mut SqliteConnection, endpoint: &str, at: Timestamp) -> Result<()> {
+    sqlx::query("UPDATE circuits SET open_until = ?2 WHERE endpoint = ?1 AND open_until > ?2")
+        .bind(endpoint)
+        .bind(at.millis())
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| fault(&error))?;
+    wake(connection, endpoint, at).await
+}
+
+/// All that waits for the endpoint is due.
+async fn wake(connection: &mut SqliteConnection, endpoint: &str, at: Timestamp) -> Result<()> {
+    sqlx::query(
+        "UPDATE deliveries
+         SET next_attempt_at = ?2
+         WHERE endpoint = ?1 AND state = 'pending' AND lease_until IS NULL AND next_attempt_at > ?2",
+    )
+    .bind(endpoint)
+    .bind(at.millis())
     .execute(connection)
     .await
     .map(drop)

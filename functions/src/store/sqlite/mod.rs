@@ -207,14 +207,20 @@ impl Registers for SqliteStore {
         self.writer.run(endpoint, |connection, endpoint| Box::pin(registers::put_endpoint(connection, endpoint))).await
     }
 
-    async fn remove_webhook_endpoint(&self, name: String) -> Result<bool> {
-        self.writer.run(name, |connection, name| Box::pin(registers::remove_endpoint(connection, name))).await
+    async fn remove_webhook_endpoint(&self, name: String, at: Timestamp) -> Result<bool> {
+        self.writer.run(name, move |connection, name| Box::pin(registers::remove_endpoint(connection, name, at))).await
     }
 
-    async fn disable_webhook_endpoint(&self, name: String, reason: String, at: Timestamp) -> Result<()> {
+    async fn disable_webhook_endpoint(&self, name: String, registered: Timestamp, reason: String, at: Timestamp) -> Result<()> {
         self.writer
-            .run((name, reason), move |connection, (name, reason)| Box::pin(registers::disable_endpoint(connection, name, reason, at)))
+            .run((name, reason), move |connection, (name, reason)| {
+                Box::pin(registers::disable_endpoint(connection, name, registered, reason, at))
+            })
             .await
+    }
+
+    async fn webhook_endpoint_answered(&self, name: String, at: Timestamp) -> Result<()> {
+        self.writer.run(name, move |connection, name| Box::pin(registers::endpoint_answered(connection, name, at))).await
     }
 
     async fn suppressions(&self, channel: Option<String>) -> Result<Vec<Suppression>> {

@@ -195,6 +195,19 @@ pub(super) async fn decide(
             .execute(&mut *connection)
             .await
             .map_err(|error| fault(&error))?;
+        if decision == Decision::Reopened {
+            // It is tried at once, even while its endpoint is thought to be down.
+            sqlx::query(
+                "UPDATE circuits
+                 SET open_until = ?2
+                 WHERE endpoint = (SELECT endpoint FROM deliveries WHERE id = ?1) AND open_until > ?2",
+            )
+            .bind(bytes)
+            .bind(at.millis())
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| fault(&error))?;
+        }
         decided.push(*id);
     }
     Ok(decided)

@@ -3,12 +3,13 @@
 use super::{
     super::Result,
     connect::{broken, fault, moment, moment_or_none, text, text_or_none},
+    ledger,
 };
 use crate::domain::{
     delivery::News,
     suppression::{Suppression, folded},
     timestamp::Timestamp,
-    webhook::{Disabled, Endpoint},
+    webhook::{Disabled, Endpoint, circuit},
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
@@ -50,26 +51,46 @@ pub(super) async fn put_endpoint(connection: &mut SqliteConnection, endpoint: &E
     .bind(serde_json::to_string(&types).map_err(broken)?)
     .bind(endpoint.key_name.as_str())
     .bind(endpoint.created_at.millis())
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    ledger::forget(connection, &circuit(&endpoint.name), endpoint.created_at).await
+}
+
+pub(super) async fn remove_endpoint(connection: &mut SqliteConnection, name: &str, at: Timestamp) -> Result<bool> {
+    let done = sqlx::query("DELETE FROM webhook_endpoints WHERE name = ?")
+        .bind(name)
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| fault(&error))?;
+    ledger::forget(connection, &circuit(name), at).await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn disable_endpoint(
+    connection: &mut SqliteConnection,
+    name: &str,
+    registered: Timestamp,
+    reason: &str,
+    at: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE webhook_endpoints
+         SET disabled_at = ?, disabled_reason = ?
+         WHERE name = ? AND created_at = ? AND disabled_at IS NULL",
+    )
+    .bind(at.millis())
+    .bind(reason)
+    .bind(name)
+    .bind(registered.millis())
     .execute(connection)
     .await
     .map(drop)
     .map_err(|error| fault(&error))
 }
 
-pub(super) async fn remove_endpoint(connection: &mut SqliteConnection, name: &str) -> Result<bool> {
-    let done = sqlx::query("DELETE FROM webhook_endpoints WHERE name = ?").bind(name).execute(connection).await;
-    done.map(|done| done.rows_affected() > 0).map_err(|error| fault(&error))
-}
-
-pub(super) async fn disable_endpoint(connection: &mut SqliteConnection, name: &str, reason: &str, at: Timestamp) -> Result<()> {
-    sqlx::query("UPDATE webhook_endpoints SET disabled_at = ?, disabled_reason = ? WHERE name = ? AND disabled_at IS NULL")
-        .bind(at.millis())
-        .bind(reason)
-        .bind(name)
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(|error| fault(&error))
+pub(super) async fn endpoint_answered(connection: &mut SqliteConnection, name: &str, at: Timestamp) -> Result<()> {
+    ledger::see(connection, &circuit(name), at).await
 }
 
 pub(super) async fn suppressions(connection: &mut SqliteConnection, channel: Option<&str>) -> Result<Vec<Suppression>> {

@@ -56,6 +56,16 @@ pub(super) async fn expire(connection: &mut SqliteConnection, expiry: Expiry) ->
     .bind(OrderId::lowest_at(expiry.events_before).0.as_bytes().as_slice())
     .bind(expiry.events_before.millis())
     .bind(expiry.limit)
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    // Nobody is left who would probe.
+    sqlx::query(
+        "DELETE FROM circuits
+         WHERE open_until <= ?
+           AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.endpoint = circuits.endpoint AND deliveries.state = 'pending')",
+    )
+    .bind(expiry.now.millis())
     .execute(connection)
     .await
     .map_err(|error| fault(&error))?;
