@@ -1,8 +1,10 @@
 //! What a handler may use, and nothing more.
 
+mod places;
 mod to_its_end;
 mod waiting;
 
+pub use places::{Places, Turn};
 pub use waiting::Waiting;
 
 use crate::{
@@ -36,11 +38,11 @@ use to_its_end::ToItsEnd;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 
-/// Attempts to tell a customer that one process makes at the same time.
-const ATTEMPTS_AT_ONCE: usize = 64;
 /// Deliveries of messages just taken in that one process holds at the same time, begun or not: enough that no attempt waits
 /// for a message, and so few that a process that dies leaves few behind.
 pub const HELD_AT_ONCE: u32 = 256;
+/// Deliveries claimed by the sweep that one process holds at the same time, begun or not.
+pub const SWEPT_AT_ONCE: u32 = 100;
 
 /// Bytes that large request bodies may hold at the same time; a quarter of what a pod has.
 const BODIES: usize = 64 * 1024 * 1024;
@@ -63,11 +65,13 @@ pub struct App {
     pub relay_bell: Notify,
     /// Rung when something became due at a time the sweep does not know of.
     pub sweep_bell: Notify,
-    pub attempts: Arc<Semaphore>,
+    pub attempts: Places,
     /// Bytes of memory for the bodies of requests.
     pub bodies: Arc<Semaphore>,
     /// A place for each delivery of a message, taken before the message is taken in.
     pub held: Arc<Semaphore>,
+    /// A place for each delivery that the sweep claims, taken before it is claimed.
+    pub swept: Arc<Semaphore>,
     pub waiting: Waiting,
     /// Kept by all that publish.
     pub circuit: Circuit,
@@ -149,9 +153,10 @@ impl App {
             relay_bell: Notify::new(),
             sweep_bell: Notify::new(),
             circuit: Circuit::default(),
-            attempts: Arc::new(Semaphore::new(ATTEMPTS_AT_ONCE)),
+            attempts: Places::default(),
             bodies: Arc::new(Semaphore::new(BODIES)),
             held: Arc::new(Semaphore::new(HELD_AT_ONCE as usize)),
+            swept: Arc::new(Semaphore::new(SWEPT_AT_ONCE as usize)),
             waiting: Waiting::default(),
             background: TaskTracker::new(),
             draining: AtomicBool::new(false),

@@ -2,7 +2,7 @@
 
 use crate::support::{Service, client::order, process};
 use orders::{
-    app::{App, Settings},
+    app::{App, Settings, Turn},
     channels::Channels,
     domain::attempt::Attempt,
     store,
@@ -207,13 +207,21 @@ async fn the_reason_of_a_rejected_message_names_the_place_and_quotes_nothing_of_
     }
 }
 
+async fn all_places(service: &Service) -> Vec<Turn> {
+    let mut turns = Vec::new();
+    while let Ok(turn) = tokio::time::timeout(Duration::ZERO, service.app.attempts.take(None)).await {
+        turns.push(turn.unwrap());
+    }
+    turns
+}
+
 #[tokio::test]
 async fn an_attempt_that_found_no_place_within_its_lease_is_not_unknown_and_counts_for_nothing() {
     let service = Service::start().await;
     let id = service.place().await;
     service.relay().await;
     let message = service.subscription.receive().await.unwrap().message;
-    let places = service.app.attempts.acquire_many(64).await.unwrap();
+    let places = all_places(&service).await;
     notify::take(&service.app, &message.body, None, 1).await.unwrap();
     // Stopped for longer than a lease, as it were.
     service.clock.advance(Duration::from_secs(31));
@@ -242,7 +250,7 @@ async fn what_finds_no_place_in_time_is_given_back_for_another_process_to_make()
     let id = service.place().await;
     service.relay().await;
     let message = service.subscription.receive().await.unwrap().message;
-    let places = service.app.attempts.acquire_many(64).await.unwrap();
+    let places = all_places(&service).await;
     notify::take(&service.app, &message.body, None, 1).await.unwrap();
     // The lease does not end by the orders' clock, which stands still.
     tokio::time::timeout(process::PATIENCE, service.settled()).await.expect("it is given back in time");
@@ -261,7 +269,7 @@ async fn no_more_messages_are_taken_in_than_there_are_places_for_their_attempts(
         service.place().await;
     }
     service.relay().await;
-    let places = service.app.attempts.acquire_many(64).await.unwrap();
+    let places = all_places(&service).await;
     for _ in 0..256 {
         let message = service.subscription.receive().await.unwrap().message;
         notify::take(&service.app, &message.body, None, 1).await.unwrap();

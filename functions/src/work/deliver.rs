@@ -2,7 +2,7 @@
 
 use super::ledgered;
 use crate::{
-    app::App,
+    app::{App, Turn},
     channels::{Channel, HandOver, Journal},
     domain::{
         attempt::{Attempt, Outcome},
@@ -13,34 +13,20 @@ use crate::{
     telemetry::{self, Attempted},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::{OwnedSemaphorePermit, SemaphorePermit},
-    task::JoinSet,
-};
+use tokio::{sync::OwnedSemaphorePermit, task::JoinHandle};
 use tracing::Instrument;
 
 /// How often a record is tried again while the store is away; after that the lease's end makes the attempt unknown.
 const RECORD_TRIES: u32 = 5;
 
 /// Makes the attempt in the background, when one of the places for it is free. What is `held` goes when it has ended.
-pub fn start(app: &Arc<App>, delivery: Delivery, lease_until: Timestamp, held: Option<OwnedSemaphorePermit>) {
+pub fn start(app: &Arc<App>, delivery: Delivery, lease_until: Timestamp, held: Option<OwnedSemaphorePermit>) -> JoinHandle<()> {
     let here = Arc::clone(app);
     app.waiting.enter(lease(&delivery, lease_until));
     app.background.spawn(async move {
         attempt(&here, delivery, lease_until).await;
         drop(held);
-    });
-}
-
-/// Makes the attempts when places for them are free, and waits until all have ended.
-pub async fn all(app: &Arc<App>, deliveries: Vec<Delivery>, lease_until: Timestamp) {
-    let mut attempts = JoinSet::new();
-    for delivery in deliveries {
-        let app = Arc::clone(app);
-        app.waiting.enter(lease(&delivery, lease_until));
-        attempts.spawn(async move { attempt(&app, delivery, lease_until).await });
-    }
-    attempts.join_all().await;
+    })
 }
 
 fn lease(delivery: &Delivery, until: Timestamp) -> Lease {
@@ -55,7 +41,7 @@ async fn attempt(app: &App, delivery: Delivery, lease_until: Timestamp) {
 }
 
 async fn attempt_within(app: &App, mut delivery: Delivery, lease_until: Timestamp) {
-    let place = place(app, lease_until).await;
+    let place = place(app, &delivery, lease_until).await;
     let lease = lease(&delivery, lease_until);
     if !app.waiting.leave(lease) {
         return;
@@ -84,11 +70,9 @@ async fn plain(app: &App, channel: &dyn Channel, delivery: &Delivery, attempted:
 }
 
 /// `None`: there was none in time.
-async fn place(app: &App, lease_until: Timestamp) -> Option<SemaphorePermit<'_>> {
-    match app.attempts.try_acquire() {
-        Ok(place) => Some(place),
-        Err(_) => tokio::time::timeout(time_to_begin(app, lease_until), app.attempts.acquire()).await.ok()?.ok(),
-    }
+async fn place(app: &App, delivery: &Delivery, lease_until: Timestamp) -> Option<Turn> {
+    let waited = tokio::time::timeout(time_to_begin(app, lease_until), app.attempts.take(delivery.endpoint.as_deref()));
+    waited.await.ok().flatten()
 }
 
 /// A quarter of the lease is left to an attempt at least.

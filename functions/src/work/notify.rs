@@ -83,7 +83,7 @@ pub async fn accept(app: &Arc<App>, received: &Received) -> Result<Accepted> {
                 received: received.clone(),
             };
             let place = held.as_mut().and_then(|held| held.split(1));
-            deliver::start(app, delivery, lease_until, place);
+            drop(deliver::start(app, delivery, lease_until, place));
         }
     }
     Ok(accepted)

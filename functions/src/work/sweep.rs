@@ -2,14 +2,17 @@
 
 use super::{deliver, notify, relay};
 use crate::{
-    app::App,
+    app::{App, SWEPT_AT_ONCE},
     domain::timestamp::Timestamp,
     store::{Accepted, Expired, Expiry, Result},
     telemetry,
 };
+use futures_util::future::join_all;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
+/// What is claimed is waited for so long before more is.
+const AWHILE: Duration = Duration::from_secs(1);
 /// Rows of one kind that one claim takes, and claims that one run makes: a run's work is bounded.
 const BATCH: u32 = 100;
 const CLAIMS: usize = 10;
@@ -96,18 +99,26 @@ pub async fn hand_over(app: &Arc<App>, before: Timestamp) -> Result<usize> {
     Ok(handed_over)
 }
 
+/// What takes its time goes on in the background; there is a place for so many.
 async fn retry_deliveries(app: &Arc<App>) -> Result<usize> {
     let mut attempted = 0;
     for _ in 0..CLAIMS {
         let now = app.now();
         deliver::give_back(app, app.waiting.take_late(now)).await;
-        let claimed = app.store.claim_deliveries(BATCH, now, app.settings.lease).await?;
+        let free = u32::try_from(app.swept.available_permits()).unwrap_or(SWEPT_AT_ONCE).min(SWEPT_AT_ONCE);
+        let Some(mut held) = Arc::clone(&app.swept).try_acquire_many_owned(free).ok().filter(|_| free > 0) else { break };
+        let claimed = app.store.claim_deliveries(free, now, app.settings.lease).await?;
         if claimed.is_empty() {
             break;
         }
         attempted += claimed.len();
         telemetry::taken_over("delivery", claimed.iter().filter(|delivery| delivery.is_taken_over).count());
-        deliver::all(app, claimed, now.plus(app.settings.lease)).await;
+        let until = now.plus(app.settings.lease);
+        let attempts: Vec<_> = claimed.into_iter().map(|delivery| deliver::start(app, delivery, until, held.split(1))).collect();
+        drop(held);
+        if tokio::time::timeout(AWHILE, join_all(attempts)).await.is_err() {
+            tracing::debug!("some of what was claimed takes its time");
+        }
     }
     Ok(attempted)
 }

@@ -1,12 +1,21 @@
 //! A receiver that is away, and what is known of what it was sent.
 
 use super::{
-    near,
+    Keys, near,
     receiver::{Answer, Receiver},
     service,
 };
-use orders::{domain::retry, store::ledger::State};
-use std::{collections::HashSet, time::Duration};
+use crate::support::{START, Service, client::order, process};
+use orders::{
+    app::App,
+    channels::{self, Channels, Setup, webhook::Settings},
+    domain::{event::Event, retry, timestamp::Timestamp},
+    router,
+    store::{Receipt, ledger::State},
+    work::{directory::StoreDirectory, notify, sweep},
+};
+use serde_json::json;
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 #[tokio::test]
 async fn while_a_receiver_is_away_one_attempt_at_a_time_asks_for_it_and_then_all_are_told_once() {
@@ -149,4 +158,59 @@ async fn an_endpoint_that_was_mended_is_told_at_once_whatever_it_asked_for_befor
         assert!(service.entries().await.iter().all(|entry| entry.state == state), "{state:?}");
         assert_eq!((receiver.requests().len(), service.app.store.outages().await.unwrap()), (if removed { 1 } else { 3 }, vec![]));
     }
+}
+
+/// A service that tells by webhook, and to a file beside its database.
+async fn with_a_file(webhook: Settings, lease: Duration) -> Service {
+    let service = service(webhook.clone(), false).await;
+    let store = Arc::clone(&service.app.store);
+    let path = service.folder.path().join("told.jsonl");
+    let now: channels::Now = Arc::new(|| Timestamp::from_millis(START));
+    let directory = Arc::new(StoreDirectory::new(Arc::clone(&store), Arc::clone(&now)));
+    let setup = Setup { file: &path, email: None, webhook: &webhook, directory, keyring: Arc::new(Keys), now };
+    let channels = Channels::new(["webhook", "file"].map(|name| channels::open(name, &setup).unwrap()).into());
+    let settings = orders::app::Settings { default_channels: vec!["webhook".into()], lease, ..orders::app::Settings::default() };
+    let app = Arc::new(App::new(store, Some(Arc::clone(&service.bus)), channels, Arc::clone(&service.clock) as _, settings));
+    Service { router: router::functions_host(Arc::clone(&app)), app, ..service }
+}
+
+async fn take_in(service: &Service) {
+    let delivered = service.subscription.receive().await.unwrap();
+    notify::take(&service.app, &delivered.message.body, None, 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_holds_up_neither_other_channels_nor_the_sweep() {
+    let slow = Settings { answer_within: Duration::from_mins(10), ..near() };
+    let (service, receiver) = (with_a_file(slow, Duration::from_hours(1)).await, Receiver::start().await);
+    service.registers(&receiver).await;
+    receiver.answer_next(vec![Answer::Hang; 100]);
+    for _ in 0..70 {
+        service.place().await;
+    }
+    let mut body = order();
+    body["notify"] = json!({ "channels": ["file"] });
+    let other = service.post("/api/orders", &[], &body).await.json()["id"].as_str().unwrap().to_owned();
+    service.relay().await;
+    for _ in 0..71 {
+        take_in(&service).await;
+    }
+    let told = async |id: &str| service.told(id).await.pop().is_some_and(|told| told["kind"] == "delivery.succeeded");
+    process::until("the other channel has told", || async { told(&other).await.then_some(()) }).await;
+    process::until("some wait for the receiver", || async { (receiver.requests().len() == 16).then_some(()) }).await;
+
+    // Their leases end, and something else is due besides.
+    let store = &service.app.store;
+    let other = service.post("/api/orders", &[], &body).await.json()["id"].as_str().unwrap().to_owned();
+    service.relay().await;
+    let delivered = service.subscription.receive().await.unwrap();
+    let received = Event::parse(&delivered.message.body).unwrap();
+    let deliveries = service.app.deliveries_for(&received).await.unwrap();
+    let event = (received.event.order_id, received.event.sequence);
+    let (at, lease_until) = (service.app.now(), service.app.now());
+    store.receive(Receipt { event, deliveries, at, lease_until }).await.unwrap();
+    service.clock.advance(Duration::from_mins(61));
+    let swept = tokio::time::timeout(Duration::from_secs(30), sweep::once(&service.app)).await.expect("it does not wait for a receiver");
+    assert!(swept.unwrap().attempted > 1);
+    process::until("what is due besides is told", || async { told(&other).await.then_some(()) }).await;
 }
