@@ -67,7 +67,7 @@ enum Command {
     Timeline {
         /// The order's id
         order: String,
-        /// As the API gives it
+        /// One JSON object, as the API gives it but for the reasons, which stand whole
         #[arg(long)]
         json: bool,
     },

@@ -16,7 +16,7 @@ fn transient() -> Attempt {
 }
 
 async fn entries(service: &Service, id: &str) -> Vec<Value> {
-    service.get(&format!("/api/orders/{id}/timeline")).await.json()["entries"].as_array().unwrap().clone()
+    service.whole_timeline(id).await
 }
 
 #[tokio::test]

@@ -26,12 +26,15 @@ pub async fn run(order: &str, json: bool) -> anyhow::Result<()> {
     }
     let mut rows = Vec::new();
     for entry in &timeline.entries {
-        let Entry { at, kind, channel, attempt, reason, next_attempt_at } = entry;
+        let Entry { at, kind, channel, endpoint, attempt, reason, next_attempt_at } = entry;
         let kind = serde_json::to_value(kind)?.as_str().unwrap_or_default().to_owned();
         rows.push([
             at.to_string(),
             kind,
-            or_dash(channel.as_ref()),
+            or_dash(channel.as_ref().map(|channel| match endpoint {
+                Some(endpoint) => format!("{channel}:{endpoint}"),
+                None => channel.clone(),
+            })),
             or_dash(*attempt),
             or_dash(*next_attempt_at),
             or_dash(reason.as_ref()),

@@ -10,5 +10,5 @@ use std::sync::Arc;
 
 pub async fn handle(State(app): State<Arc<App>>, PathId(id): PathId, _: NoParameters) -> Answer {
     let timeline = app.store.timeline(id).await?.ok_or_else(Problem::no_such_order)?;
-    Ok(Json(timeline).into_response())
+    Ok(Json(timeline.for_clients()).into_response())
 }

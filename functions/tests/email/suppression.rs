@@ -49,8 +49,7 @@ async fn an_address_on_the_list_gets_nothing_whatever_the_case_of_its_letters() 
     let id = service.place().await;
     service.relay().await;
     service.receive(1).await;
-    let entries = service.get(&format!("/api/orders/{id}/timeline")).await.json()["entries"].clone();
-    let last = entries.as_array().unwrap().last().unwrap().clone();
+    let last = service.whole_timeline(&id).await.pop().unwrap();
     assert_eq!((&last["kind"], &last["reason"]), (&json!("delivery.failed"), &json!("the address is suppressed: complained")));
     assert!(peer.received().is_empty());
     assert!(service.app.store.remove_suppression("email".into(), "ADA@example.com".into()).await.unwrap());

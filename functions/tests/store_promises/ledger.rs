@@ -60,6 +60,12 @@ pub(super) async fn end(service: &Service, record: AttemptRecord, verdict: Optio
     service.app.store.end(ending).await.unwrap();
 }
 
+/// The same for a delivery that is told when it will be tried again, whatever its endpoint.
+pub(super) async fn end_unpaused(service: &Service, record: AttemptRecord, verdict: Option<Verdict>) {
+    let ending = Ending { record, endpoint: ENDPOINT.into(), verdict, paused: false, ends_doubt: false };
+    service.app.store.end(ending).await.unwrap();
+}
+
 /// The endpoint did not answer at that moment, and is probed at the other.
 async fn down(service: &Service, delivery: DeliveryId, attempt: u32, now: i64, found: Found, until: i64) {
     let (now, until) = (at(now), at(until));

@@ -7,6 +7,7 @@ mod operators;
 mod orders;
 mod registers;
 mod schema;
+mod timeline;
 
 use crate::support::{START, Service, backend::Backend, client::order, sql_server::TestDatabase};
 use ::orders::{
@@ -89,6 +90,11 @@ promises! {
         what_is_given_up_in_doubt_is_called_unknown
         what_is_not_done_is_found_among_what_is
         events_wait_until_they_are_published_and_stay_with_the_order_as_it_was
+    }
+    timeline {
+        a_timeline_ends_with_what_is_still_open_since_when_until_when_and_why
+        a_timeline_names_the_endpoint_and_no_address
+        a_timeline_says_that_what_is_older_than_the_retention_is_gone
     }
     registers {
         an_endpoint_is_replaced_by_its_name_and_disabled_with_the_first_reason

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode},
 };
 use http_body_util::BodyExt;
+use orders::domain::id::OrderId;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -44,6 +45,8 @@ pub fn order() -> Value {
         "lines": [{ "sku": "TEA-1", "quantity": 2, "unitPrice": 1250 }]
     })
 }
+
+const OPEN: [&str; 3] = ["delivery.waiting", "delivery.sending", "delivery.paused"];
 
 impl Service {
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -89,10 +92,18 @@ impl Service {
         answer.json()["id"].as_str().unwrap().to_owned()
     }
 
-    /// The kinds of an order's timeline, oldest first.
+    /// The kinds of an order's timeline, oldest first, without what is still open.
     pub async fn timeline(&self, id: &str) -> Vec<String> {
         let answer = self.get(&format!("/api/orders/{id}/timeline")).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        answer.json()["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap().to_owned()).collect()
+        let json = answer.json();
+        let kinds = json["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap());
+        kinds.filter(|kind| !OPEN.contains(kind)).map(str::to_owned).collect()
+    }
+
+    /// An order's timeline as an operator sees it: with reasons that a client is not told.
+    pub async fn whole_timeline(&self, id: &str) -> Vec<Value> {
+        let timeline = self.app.store.timeline(OrderId(id.parse().unwrap())).await.unwrap().unwrap();
+        timeline.entries.iter().map(|entry| serde_json::to_value(entry).unwrap()).collect()
     }
 }

@@ -97,10 +97,11 @@ impl Service {
         id
     }
 
-    /// What the timeline says of deliveries.
+    /// What an operator's timeline says of attempts and decisions.
     async fn told(&self, id: &str) -> Vec<Value> {
-        let entries = self.get(&format!("/api/orders/{id}/timeline")).await.json()["entries"].as_array().unwrap().clone();
-        entries.into_iter().filter(|entry| entry["kind"].as_str().unwrap().starts_with("delivery.")).collect()
+        let entries = self.whole_timeline(id).await;
+        let is_past = |kind: &str| kind.starts_with("delivery.") && !["waiting", "sending", "paused"].contains(&&kind[9..]);
+        entries.into_iter().filter(|entry| is_past(entry["kind"].as_str().unwrap())).collect()
     }
 
     async fn entries(&self) -> Vec<Entry> {

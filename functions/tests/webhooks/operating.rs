@@ -2,7 +2,7 @@
 
 use super::{KEY, near, receiver::Receiver, service};
 use crate::support::Service;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::{Command, Output};
 
 /// Runs `orders` with the settings of a service on this database.
@@ -116,6 +116,17 @@ async fn an_operator_finds_what_failed_has_it_tried_again_and_gives_it_up() {
     assert!(done.ends_with("1 of 1 done\n"), "{done}");
     let timeline = said(&service, &["timeline", &given_up]).await;
     assert!(timeline.contains("delivery.abandoned") && timeline.contains("an operator decided so"), "{timeline}");
-    let json: Value = serde_json::from_str(&said(&service, &["timeline", &given_up, "--json"]).await).unwrap();
-    assert_eq!(json, service.get(&format!("/api/orders/{given_up}/timeline")).await.json());
+    let whole: Value = serde_json::from_str(&said(&service, &["timeline", &given_up, "--json"]).await).unwrap();
+    let told = service.get(&format!("/api/orders/{given_up}/timeline")).await.json();
+    let reasons = |timeline: &Value| {
+        let entries = timeline["entries"].as_array().unwrap().iter().filter(|entry| entry["endpoint"] == "erp");
+        let mut reasons: Vec<_> = entries.map(|entry| (entry["kind"].clone(), entry["reason"].clone())).collect();
+        reasons.sort_by_key(|(kind, _)| kind.to_string());
+        reasons
+    };
+    let (abandoned, retrying) = (json!("delivery.abandoned"), json!("delivery.retrying"));
+    let answer = json!("the receiver answered 500 Internal Server Error");
+    assert_eq!(reasons(&whole), [(abandoned.clone(), json!("an operator decided so")), (retrying.clone(), answer)]);
+    let public = [(abandoned, json!("decided by an operator")), (retrying, json!("the receiver refused it"))];
+    assert_eq!(reasons(&told), public, "a client reads no answer of a receiver's");
 }

@@ -18,17 +18,47 @@ use tiberius::Row;
 const READ: &str = "
     SELECT id FROM dbo.orders WHERE id = @P1;
     SELECT kind, occurred_at, published_at, received_at, data FROM dbo.outbox WHERE order_id = @P1 ORDER BY sequence;
-    SELECT ended.at, ended.outcome, deliveries.channel, ended.attempt, ended.reason, ended.next_attempt_at
+    SELECT ended.at, ended.outcome, deliveries.channel, deliveries.recipient, deliveries.endpoint, ended.attempt, ended.reason,
+           ended.next_attempt_at
     FROM dbo.deliveries AS deliveries JOIN dbo.delivery_attempts AS ended ON ended.delivery_id = deliveries.id
     WHERE deliveries.order_id = @P1
     UNION ALL
-    SELECT decided.at, decided.decision, deliveries.channel, NULL, decided.reason, NULL
+    SELECT decided.at,
+           CASE
+               WHEN decided.decision <> N'given-up' THEN decided.decision
+               WHEN deliveries.doubt IS NOT NULL THEN N'unknown'
+               WHEN (SELECT TOP (1) last.outcome
+                     FROM dbo.delivery_attempts AS last
+                     WHERE last.delivery_id = deliveries.id AND last.at <= decided.at
+                     ORDER BY last.attempt DESC) = N'unknown' THEN N'unknown'
+               ELSE N'failed'
+           END,
+           deliveries.channel, deliveries.recipient, deliveries.endpoint, NULL, decided.reason, NULL
     FROM dbo.deliveries AS deliveries JOIN dbo.delivery_decisions AS decided ON decided.delivery_id = deliveries.id
-    WHERE deliveries.order_id = @P1";
+    WHERE deliveries.order_id = @P1;
+    SELECT COALESCE(
+               deliveries.paused_at,
+               deliveries.begun_at,
+               (SELECT MAX(step.at)
+                FROM (SELECT ended.at FROM dbo.delivery_attempts AS ended WHERE ended.delivery_id = deliveries.id
+                      UNION ALL
+                      SELECT decided.at FROM dbo.delivery_decisions AS decided WHERE decided.delivery_id = deliveries.id) AS step),
+               deliveries.created_at) AS since,
+           ledger.state, deliveries.channel, deliveries.recipient, deliveries.endpoint, circuits.reason, deliveries.next_attempt_at
+    FROM dbo.deliveries AS deliveries
+    JOIN dbo.ledger AS ledger ON ledger.id = deliveries.id
+    LEFT JOIN dbo.circuits AS circuits ON circuits.endpoint = deliveries.endpoint
+    WHERE deliveries.order_id = @P1
+      AND deliveries.state = N'pending'
+      AND (ledger.state <> N'pending'
+           OR NOT EXISTS (SELECT 1
+                          FROM dbo.delivery_attempts AS told
+                          WHERE told.delivery_id = deliveries.id AND told.next_attempt_at = deliveries.next_attempt_at))
+    ORDER BY since, deliveries.seq";
 
 pub(super) async fn read(pool: &Pool, id: OrderId) -> Result<Option<Timeline>> {
     let results = pool.read(READ, &[&id.0]).await?;
-    let [order, outbox, ended] = results.as_slice() else { return Err(broken("a timeline has three results").into()) };
+    let [order, outbox, ended, unended] = results.as_slice() else { return Err(broken("a timeline has four results").into()) };
     if order.is_empty() {
         return Ok(None);
     }
@@ -36,9 +66,11 @@ pub(super) async fn read(pool: &Pool, id: OrderId) -> Result<Option<Timeline>> {
     if !entries.iter().any(|entry| entry.kind == Kind::OrderCreated) {
         // The event is past its retention; the order itself still tells when it was made.
         entries.push(Entry::at(id.created_at(), Kind::OrderCreated));
+        entries.push(Entry::at(id.created_at(), Kind::HistoryTrimmed));
     }
     entries.extend(attempts(ended)?);
     entries.sort_by_key(|entry| (entry.at, entry.kind));
+    entries.extend(open(unended)?);
     Ok(Some(Timeline { order_id: id, entries }))
 }
 
@@ -59,25 +91,43 @@ fn events(rows: &[Row]) -> std::result::Result<Vec<Entry>, Fault> {
     Ok(entries)
 }
 
+/// What was given up while an attempt was in doubt is unknown, as the view `ledger` has it.
 fn attempts(rows: &[Row]) -> std::result::Result<Vec<Entry>, Fault> {
     rows.iter()
         .map(|row| {
             let kind = match text(row, 1)? {
                 "succeeded" => Kind::DeliverySucceeded,
                 "retrying" => Kind::DeliveryRetrying,
-                "failed" | "given-up" => Kind::DeliveryFailed,
+                "failed" => Kind::DeliveryFailed,
                 "unknown" => Kind::DeliveryUnknown,
                 "abandoned" => Kind::DeliveryAbandoned,
                 "reopened" => Kind::DeliveryReopened,
                 _ => return Err(broken("an attempt or a decision of a kind that is not known")),
             };
             Ok(Entry {
-                at: moment(row, 0)?,
-                kind,
-                channel: Some(text(row, 2)?.to_owned()),
-                attempt: number_or_none(row, 3)?,
-                reason: text_or_none(row, 4)?.map(str::to_owned),
-                next_attempt_at: moment_or_none(row, 5)?,
+                attempt: number_or_none(row, 5)?,
+                reason: text_or_none(row, 6)?.map(str::to_owned),
+                next_attempt_at: moment_or_none(row, 7)?,
+                ..Entry::of_delivery(moment(row, 0)?, kind, text(row, 2)?, text(row, 3)?, text_or_none(row, 4)?)
+            })
+        })
+        .collect()
+}
+
+/// What is not done, but where an attempt's own entry says when the next one is due.
+fn open(rows: &[Row]) -> std::result::Result<Vec<Entry>, Fault> {
+    rows.iter()
+        .map(|row| {
+            let kind = match text(row, 1)? {
+                "pending" => Kind::DeliveryWaiting,
+                "sending" => Kind::DeliverySending,
+                "paused" => Kind::DeliveryPaused,
+                _ => return Err(broken("an open delivery in a state that is not known")),
+            };
+            Ok(Entry {
+                reason: text_or_none(row, 5)?.filter(|_| kind == Kind::DeliveryPaused).map(str::to_owned),
+                next_attempt_at: Some(moment(row, 6)?),
+                ..Entry::of_delivery(moment(row, 0)?, kind, text(row, 2)?, text(row, 3)?, text_or_none(row, 4)?)
             })
         })
         .collect()

@@ -20,9 +20,11 @@ pub(super) async fn read(connection: &mut SqliteConnection, id: OrderId) -> Resu
     if !entries.iter().any(|entry| entry.kind == Kind::OrderCreated) {
         // The event is past its retention; the order itself still tells when it was made.
         entries.push(Entry::at(created_at, Kind::OrderCreated));
+        entries.push(Entry::at(created_at, Kind::HistoryTrimmed));
     }
     entries.extend(attempts(connection, id).await?);
     entries.sort_by_key(|entry| (entry.at, entry.kind));
+    entries.extend(open(connection, id).await?);
     Ok(Some(Timeline { order_id: id, entries }))
 }
 
@@ -48,15 +50,27 @@ async fn events(connection: &mut SqliteConnection, id: OrderId) -> Result<Vec<En
     Ok(entries)
 }
 
+/// What was given up while an attempt was in doubt is unknown, as the view `ledger` has it.
 async fn attempts(connection: &mut SqliteConnection, id: OrderId) -> Result<Vec<Entry>> {
     let rows = sqlx::query(
-        "SELECT delivery_attempts.at, delivery_attempts.outcome, deliveries.channel, delivery_attempts.attempt,
-                delivery_attempts.reason, delivery_attempts.next_attempt_at
-         FROM deliveries JOIN delivery_attempts ON delivery_attempts.delivery_id = deliveries.id
+        "SELECT ended.at, ended.outcome, deliveries.channel, deliveries.recipient, deliveries.endpoint, ended.attempt, ended.reason,
+                ended.next_attempt_at
+         FROM deliveries JOIN delivery_attempts AS ended ON ended.delivery_id = deliveries.id
          WHERE deliveries.order_id = ?1
          UNION ALL
-         SELECT delivery_decisions.at, delivery_decisions.decision, deliveries.channel, NULL, delivery_decisions.reason, NULL
-         FROM deliveries JOIN delivery_decisions ON delivery_decisions.delivery_id = deliveries.id
+         SELECT decided.at,
+                CASE
+                    WHEN decided.decision <> 'given-up' THEN decided.decision
+                    WHEN deliveries.doubt IS NOT NULL THEN 'unknown'
+                    WHEN (SELECT outcome
+                          FROM delivery_attempts
+                          WHERE delivery_id = deliveries.id AND at <= decided.at
+                          ORDER BY attempt DESC
+                          LIMIT 1) = 'unknown' THEN 'unknown'
+                    ELSE 'failed'
+                END,
+                deliveries.channel, deliveries.recipient, deliveries.endpoint, NULL, decided.reason, NULL
+         FROM deliveries JOIN delivery_decisions AS decided ON decided.delivery_id = deliveries.id
          WHERE deliveries.order_id = ?1",
     )
     .bind(id.0.as_bytes().as_slice())
@@ -68,19 +82,58 @@ async fn attempts(connection: &mut SqliteConnection, id: OrderId) -> Result<Vec<
             let kind = match text(row, 1)? {
                 "succeeded" => Kind::DeliverySucceeded,
                 "retrying" => Kind::DeliveryRetrying,
-                "failed" | "given-up" => Kind::DeliveryFailed,
+                "failed" => Kind::DeliveryFailed,
                 "unknown" => Kind::DeliveryUnknown,
                 "abandoned" => Kind::DeliveryAbandoned,
                 "reopened" => Kind::DeliveryReopened,
                 _ => return Err(broken("an attempt or a decision of a kind that is not known")),
             };
             Ok(Entry {
-                at: moment(row, 0)?,
-                kind,
-                channel: Some(text(row, 2)?.to_owned()),
-                attempt: number_or_none(row, 3)?,
-                reason: text_or_none(row, 4)?.map(str::to_owned),
-                next_attempt_at: moment_or_none(row, 5)?,
+                attempt: number_or_none(row, 5)?,
+                reason: text_or_none(row, 6)?.map(str::to_owned),
+                next_attempt_at: moment_or_none(row, 7)?,
+                ..Entry::of_delivery(moment(row, 0)?, kind, text(row, 2)?, text(row, 3)?, text_or_none(row, 4)?)
+            })
+        })
+        .collect()
+}
+
+/// What is not done, but where an attempt's own entry says when the next one is due.
+async fn open(connection: &mut SqliteConnection, id: OrderId) -> Result<Vec<Entry>> {
+    let rows = sqlx::query(
+        "SELECT coalesce(
+                    deliveries.paused_at,
+                    deliveries.begun_at,
+                    (SELECT max(at) FROM (SELECT at FROM delivery_attempts WHERE delivery_id = deliveries.id
+                                          UNION ALL
+                                          SELECT at FROM delivery_decisions WHERE delivery_id = deliveries.id)),
+                    deliveries.created_at),
+                ledger.state, deliveries.channel, deliveries.recipient, deliveries.endpoint, circuits.reason, deliveries.next_attempt_at
+         FROM deliveries JOIN ledger ON ledger.id = deliveries.id LEFT JOIN circuits ON circuits.endpoint = deliveries.endpoint
+         WHERE deliveries.order_id = ?1
+           AND deliveries.state = 'pending'
+           AND (ledger.state <> 'pending'
+                OR NOT EXISTS (SELECT 1
+                               FROM delivery_attempts
+                               WHERE delivery_id = deliveries.id AND next_attempt_at = deliveries.next_attempt_at))
+         ORDER BY 1, deliveries.id",
+    )
+    .bind(id.0.as_bytes().as_slice())
+    .fetch_all(connection)
+    .await
+    .map_err(|error| fault(&error))?;
+    rows.iter()
+        .map(|row| {
+            let kind = match text(row, 1)? {
+                "pending" => Kind::DeliveryWaiting,
+                "sending" => Kind::DeliverySending,
+                "paused" => Kind::DeliveryPaused,
+                _ => return Err(broken("an open delivery in a state that is not known")),
+            };
+            Ok(Entry {
+                reason: text_or_none(row, 5)?.filter(|_| kind == Kind::DeliveryPaused).map(str::to_owned),
+                next_attempt_at: Some(moment(row, 6)?),
+                ..Entry::of_delivery(moment(row, 0)?, kind, text(row, 2)?, text(row, 3)?, text_or_none(row, 4)?)
             })
         })
         .collect()
