@@ -10,11 +10,14 @@ use crate::{
     domain::{
         attempt::Attempt,
         delivery::News,
+        timestamp::Timestamp,
         webhook::{Endpoint, KEY_PREFIX, VAULT_PREFIX, circuit, is_key_name, is_name},
     },
+    store::ledger::Outage,
 };
 use anyhow::{anyhow, bail};
 use clap::Subcommand;
+use serde::Serialize;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -91,26 +94,55 @@ fn types(endpoint: &Endpoint) -> String {
     types.join(", ")
 }
 
+/// An endpoint as a script reads it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed<'a> {
+    name: &'a str,
+    url: &'a str,
+    events: Vec<&'static str>,
+    key_name: &'a str,
+    created_at: Timestamp,
+    /// `up`, `down` or `disabled`; then since when, and why.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> Listed<'a> {
+    fn of(endpoint: &'a Endpoint, outages: &'a [Outage]) -> Self {
+        let outage = outages.iter().find(|outage| outage.endpoint == circuit(&endpoint.name));
+        let (state, since, reason) = match (&endpoint.disabled, outage) {
+            (Some(disabled), _) => ("disabled", Some(disabled.at), Some(disabled.reason.as_str())),
+            (None, Some(outage)) => ("down", Some(outage.opened_at), Some(outage.reason.as_str())),
+            (None, None) => ("up", None, None),
+        };
+        let Endpoint { name, url, events, key_name, created_at, .. } = endpoint;
+        let events = events.iter().map(|news| news.event_type()).collect();
+        Self { name, url, events, key_name, created_at: *created_at, state, since, reason }
+    }
+
+    fn row(&self) -> [String; 5] {
+        let state = match (self.since, self.reason) {
+            (Some(since), Some(reason)) => format!("{} since {since}: {reason}", self.state),
+            _ => self.state.to_owned(),
+        };
+        [self.name.to_owned(), self.url.to_owned(), self.key_name.to_owned(), self.events.join(", "), state]
+    }
+}
+
 async fn list(app: &App, json: bool) -> anyhow::Result<()> {
-    let endpoints = app.store.webhook_endpoints().await?;
+    let (endpoints, outages) = (app.store.webhook_endpoints().await?, app.store.outages().await?);
+    let listed: Vec<_> = endpoints.iter().map(|endpoint| Listed::of(endpoint, &outages)).collect();
     if json {
-        for endpoint in &endpoints {
+        for endpoint in &listed {
             println!("{}", serde_json::to_string(endpoint)?);
         }
         return Ok(());
     }
-    let outages = app.store.outages().await?;
-    let state = |endpoint: &Endpoint| {
-        let outage = outages.iter().find(|outage| outage.endpoint == circuit(&endpoint.name));
-        match (&endpoint.disabled, outage) {
-            (Some(disabled), _) => format!("disabled since {}: {}", disabled.at, disabled.reason),
-            (None, Some(outage)) => format!("down since {}: {}", outage.opened_at, outage.reason),
-            (None, None) => "up".to_owned(),
-        }
-    };
-    let row =
-        |endpoint: &Endpoint| [endpoint.name.clone(), endpoint.url.clone(), endpoint.key_name.clone(), types(endpoint), state(endpoint)];
-    let rows: Vec<_> = endpoints.iter().map(row).collect();
+    let rows: Vec<_> = listed.iter().map(Listed::row).collect();
     println!("{}", table(["name", "url", "key", "events", "state"], &rows));
     Ok(())
 }

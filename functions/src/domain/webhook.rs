@@ -1,15 +1,13 @@
 //! Endpoints that an operator has told by webhook.
 
 use super::{delivery::News, timestamp::Timestamp};
-use serde::Serialize;
 
 /// Before the name of each setting that may hold an endpoint's key.
 pub const KEY_PREFIX: &str = "WEBHOOK_KEY_";
 /// Before the name of a Key Vault secret.
 pub const VAULT_PREFIX: &str = "keyvault:";
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     pub name: String,
     pub url: String,
@@ -19,12 +17,10 @@ pub struct Endpoint {
     pub key_name: String,
     pub created_at: Timestamp,
     /// Since when, and why, it is told nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled: Option<Disabled>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disabled {
     pub at: Timestamp,
     pub reason: String,

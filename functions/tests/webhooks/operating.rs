@@ -44,11 +44,16 @@ async fn an_endpoint_is_registered_tried_listed_and_removed() {
     said(&service, &["webhooks", "add", "erp", &url, "--key", "WEBHOOK_KEY_ERP", "--events", "order.delivered"]).await;
     let listed = lines(&said(&service, &["webhooks", "list", "--json"]).await);
     assert_eq!((listed.len(), listed[0]["keyName"].as_str()), (1, Some("WEBHOOK_KEY_ERP")));
+    assert_eq!((&listed[0]["events"], &listed[0]["state"]), (&json!(["order.delivered"]), &json!("up")));
     let table = said(&service, &["webhooks", "list"]).await;
     assert!(table.contains("order.delivered") && table.ends_with("  up\n") && !table.contains("whsec_"), "{table}");
     receiver.answer_next([super::receiver::Answer::Says("500 Internal Server Error", vec![])]);
     let failed = refused(&service, &["webhooks", "test", "erp"]).await;
     assert!(failed.contains("erp was not told: the receiver answered 500"), "{failed}");
+    receiver.answer_next([super::receiver::Answer::Says("410 Gone", vec![])]);
+    let gone = refused(&service, &["webhooks", "test", "erp"]).await;
+    assert!(gone.contains("an order's message disables the endpoint"), "{gone}");
+    assert!(said(&service, &["webhooks", "list"]).await.ends_with("  up\n"), "a test changes nothing");
     assert_eq!(said(&service, &["webhooks", "remove", "erp"]).await, "erp is removed\n");
     assert!(refused(&service, &["webhooks", "remove", "erp"]).await.contains("there is no webhook endpoint named erp"));
 }

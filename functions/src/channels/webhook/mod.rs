@@ -158,7 +158,7 @@ async fn send(client: &Client, url: &str, id: &str, keys: &SigningKeys, now: Tim
     client.post(url, id, (seconds, signature), body, hand_over).await
 }
 
-/// One message of type `webhook.test` to an endpoint, registered or not.
+/// One message of type `webhook.test` to an endpoint, registered or not. Nothing follows from its answer.
 ///
 /// # Errors
 /// A sentence, when there is no key to sign with.
@@ -172,7 +172,12 @@ pub async fn test(setup: &Setup<'_>, endpoint: &Endpoint, id: &str) -> Result<At
     let now = (webhook.now)();
     let data = Test { endpoint: &endpoint.name };
     let body = serde_json::to_string(&Body { kind: "webhook.test", timestamp: now, data: &data }).map_err(|error| error.to_string())?;
-    Ok(send(&webhook.client, &endpoint.url, id, &keys, now, body, &HandOver::default()).await)
+    Ok(match send(&webhook.client, &endpoint.url, id, &keys, now, body, &HandOver::default()).await {
+        gone if gone == respond::gone() => {
+            Attempt::Permanent { reason: "the receiver answered 410 Gone; so answered, an order's message disables the endpoint".into() }
+        }
+        ended => ended,
+    })
 }
 
 /// What is wrong with a URL that is to be registered, as far as its text tells: its host is judged at each attempt.
