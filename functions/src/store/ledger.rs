@@ -66,7 +66,7 @@ pub struct Entry {
     /// Whose circuit its attempts heed.
     pub endpoint: Option<String>,
     pub state: State,
-    /// Attempts begun.
+    /// Attempts made, the one that is under way among them.
     pub attempts: u32,
     /// The attempt whose outcome is unknown.
     pub doubt: Option<u32>,
@@ -74,9 +74,10 @@ pub struct Entry {
     pub created_at: Timestamp,
     /// With `pending` and `paused`: when the next attempt is due. With `sending`: when its lease ends.
     pub next_attempt_at: Timestamp,
-    /// When the last attempt ended, why it did not succeed, and what the provider calls it.
+    /// When the last attempt ended or the last decision was made, and why: why it did not succeed, or was decided so.
     pub last_at: Option<Timestamp>,
     pub reason: Option<String>,
+    /// What the provider calls the last attempt.
     pub provider_id: Option<String>,
 }
 
@@ -103,8 +104,11 @@ pub struct Wanted {
     pub ids: Vec<DeliveryId>,
     pub order: Option<OrderId>,
     pub channel: Option<String>,
+    pub recipient: Option<String>,
     /// Empty: any.
     pub states: Vec<State>,
+    /// Those alone of which nobody knows how an attempt ended.
+    pub in_doubt: bool,
     /// The last reason contains this text, whatever the case of its letters.
     pub reason: Option<String>,
     /// At most so many, newest first.
@@ -173,8 +177,7 @@ pub trait Ledger {
     async fn deliveries(&self, wanted: &Wanted) -> Result<Vec<Entry>>;
     /// What happened to one delivery, oldest first.
     async fn steps(&self, delivery: DeliveryId) -> Result<Vec<Step>>;
-    /// Decides those of the deliveries that the decision can still change, and gives their ids: whatever is not under
-    /// way, to reopen; what is pending and not under way, to abandon; what is pending, to give up.
+    /// Decides those of the deliveries that the decision [takes](Decision::takes) as they are by then, and gives their ids.
     async fn decide(&self, deliveries: Vec<DeliveryId>, decision: Decision, reason: String, at: Timestamp) -> Result<Vec<DeliveryId>>;
     /// The endpoints that are down.
     async fn outages(&self) -> Result<Vec<Outage>>;
@@ -208,6 +211,15 @@ impl State {
 }
 
 impl Decision {
+    /// Whether it can change a delivery in this state.
+    pub fn takes(self, state: State) -> bool {
+        match self {
+            Self::Reopened => !matches!(state, State::Sending | State::Succeeded),
+            Self::Abandoned => matches!(state, State::Pending | State::Paused),
+            Self::GivenUp => matches!(state, State::Pending | State::Sending | State::Paused),
+        }
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Reopened => "reopened",

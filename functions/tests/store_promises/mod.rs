@@ -88,6 +88,7 @@ promises! {
         what_is_abandoned_is_tried_no_more
         what_is_under_way_or_told_cannot_be_decided
         what_is_given_up_in_doubt_is_called_unknown
+        a_decision_changes_the_states_that_it_takes_and_no_others
         what_is_not_done_is_found_among_what_is
         events_wait_until_they_are_published_and_stay_with_the_order_as_it_was
     }

@@ -7,7 +7,7 @@ use ::orders::{
         attempt::Outcome,
         event::EventKind,
         id::{DeliveryId, OrderId},
-        settle::Verdict,
+        settle::{Found, Verdict},
         status::Status,
     },
     store::{
@@ -39,9 +39,18 @@ pub async fn deliveries_are_found_by_all_that_an_operator_knows_of_them(backend:
     assert_eq!(found(Wanted { ids: vec![ids[1], ids[0]], ..Wanted::default() }).await, [ids[1], ids[0]]);
     assert_eq!(found(Wanted { states: vec![State::Failed, State::Sending], ..Wanted::default() }).await, [ids[2], ids[0]]);
     assert_eq!(found(Wanted { reason: Some("such MAIL".into()), ..Wanted::default() }).await, [ids[0]]);
+    assert_eq!(found(Wanted { channel: Some("recorder".into()), recipient: Some("erp2".into()), ..Wanted::default() }).await, [ids[1]]);
+    assert_eq!(found(Wanted { in_doubt: true, ..Wanted::default() }).await, []);
     let one = service.app.store.deliveries(&Wanted { ids: vec![ids[1]], limit: 1, ..Wanted::default() }).await.unwrap().remove(0);
     assert_eq!((one.state, one.attempts, one.provider_id.as_deref(), one.version), (State::Succeeded, 1, Some("p-1"), 1));
     assert_eq!((one.recipient.as_str(), one.endpoint.as_deref()), ("erp2", Some(ledger::ENDPOINT)));
+    service.app.store.decide(vec![ids[0]], Decision::Reopened, "They Mended It".into(), at(3)).await.unwrap();
+    assert_eq!(found(Wanted { reason: Some("mended".into()), ..Wanted::default() }).await, [ids[0]], "what was decided last is why");
+    assert_eq!(found(Wanted { reason: Some("such mail".into()), ..Wanted::default() }).await, []);
+    assert_eq!(service.app.store.claim_deliveries(10, at(3), LEASE).await.unwrap().len(), 1);
+    ledger::begin(&service, ids[0], 2, at(4), Purpose::Send).await;
+    assert_eq!(service.app.store.claim_deliveries(10, at(40), LEASE).await.unwrap().len(), 2);
+    assert_eq!(found(Wanted { in_doubt: true, ..Wanted::default() }).await, [ids[0]]);
 }
 
 pub async fn what_is_reopened_is_due_at_once_with_a_whole_horizon(backend: Backend) {
@@ -98,6 +107,37 @@ pub async fn what_is_given_up_in_doubt_is_called_unknown(backend: Backend) {
     assert_eq!(store.claim_deliveries(10, at(1000), LEASE).await.unwrap().len(), 0);
     let kinds = service.timeline(&order.to_string()).await;
     assert_eq!(kinds[kinds.len() - 2..], ["delivery.unknown", "delivery.unknown"], "the attempt, and the decision");
+    assert_eq!((entry.attempts, entry.reason.as_deref()), (1, Some("told at most once")), "the second was never made");
+}
+
+pub async fn a_decision_changes_the_states_that_it_takes_and_no_others(backend: Backend) {
+    for decision in [Decision::Reopened, Decision::Abandoned, Decision::GivenUp] {
+        let service = backend.service().await;
+        let (order, ids) = ledger::deliveries(&service, 7).await;
+        let store = &service.app.store;
+        let retrying = || Outcome::Retrying { reason: "busy".into(), next_attempt_at: at(60) };
+        let outcomes = [
+            Outcome::Succeeded { provider_id: None },
+            Outcome::Failed { reason: "no such address".into() },
+            Outcome::Unknown { reason: "no answer".into(), provider_ref: None, next_attempt_at: None },
+            retrying(),
+            retrying(),
+            retrying(),
+        ];
+        for (delivery, outcome) in ids.iter().zip(outcomes) {
+            let verdict = (*delivery == ids[5]).then(|| Verdict::Down { found: Found::Closed, until: at(60), reason: "down".into() });
+            ledger::end(&service, AttemptRecord { delivery: *delivery, attempt: 1, at: at(2), outcome }, verdict).await;
+        }
+        store.decide(vec![ids[4]], Decision::Abandoned, "no".into(), at(3)).await.unwrap();
+        let before = store.deliveries(&Wanted { order: Some(order), limit: 10, ..Wanted::default() }).await.unwrap();
+        let states: std::collections::HashSet<_> = before.iter().map(|entry| entry.state.as_str()).collect();
+        assert_eq!(states.len(), State::ALL.len(), "each state is there: {states:?}");
+        let mut decided = store.decide(ids, decision, "try".into(), at(4)).await.unwrap();
+        decided.sort_by_key(|id| id.0);
+        let mut wanted: Vec<_> = before.iter().filter(|entry| decision.takes(entry.state)).map(|entry| entry.id).collect();
+        wanted.sort_by_key(|id| id.0);
+        assert_eq!(decided, wanted, "{decision:?}");
+    }
 }
 
 pub async fn what_is_not_done_is_found_among_what_is(backend: Backend) {

@@ -135,3 +135,48 @@ async fn an_operator_finds_what_failed_has_it_tried_again_and_gives_it_up() {
     let public = [(abandoned, json!("decided by an operator")), (retrying, json!("the receiver refused it"))];
     assert_eq!(reasons(&told), public, "a client reads no answer of a receiver's");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_says_of_each_delivery_what_it_does_and_that_there_are_more() {
+    let (service, receiver) = (service(near(), false).await, Receiver::start().await);
+    service.registers(&receiver).await;
+    service.tell().await;
+    receiver.answer_next([super::receiver::Answer::Says("410 Gone", vec![])]);
+    service.tell().await;
+    let [failed, succeeded] = service.entries().await.iter().map(|entry| entry.id.to_string()).collect::<Vec<_>>().try_into().unwrap();
+    for dry_run in [&["--dry-run"][..], &[]] {
+        let said = said(&service, &[&["deliveries", "retry", &succeeded], dry_run].concat()).await;
+        assert!(said.starts_with(&format!("{succeeded}  stays: it has succeeded\n0 ")), "{said}");
+        let said = self::said(&service, &[&["deliveries", "abandon", &failed], dry_run].concat()).await;
+        assert!(said.starts_with(&format!("{failed}  stays: it has failed already\n0 ")), "{said}");
+    }
+    let nobody = "01a20e84-231a-7311-b976-c30bdc517d87";
+    let output = orders(&service, &["deliveries", "retry", &failed, nobody, "--limit", "1", "--because", "they mended it"]).await;
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{failed}  will be tried again\n1 of 2 done\n"));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("orders: there is no delivery {nobody}\n"));
+    assert_eq!(output.status.code(), Some(1));
+    let listed = said(&service, &["deliveries", "list", "--reason", "MENDED", "--channel", "webhook:erp"]).await;
+    assert!(listed.lines().count() == 2 && listed.contains(&failed) && listed.contains("they mended it"), "{listed}");
+    assert_eq!(said(&service, &["deliveries", "list", "--channel", "webhook:crm"]).await.lines().count(), 1);
+    let output = orders(&service, &["deliveries", "list", "--channel", "pigeon"]).await;
+    let refused = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && refused.contains("there are log, file, email, webhook"), "{refused}");
+    let output = orders(&service, &["deliveries", "list", "--limit", "1"]).await;
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("there are more than these 1: raise --limit"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_in_doubt_is_marked_and_found() {
+    let (service, receiver) = (service(near(), false).await, Receiver::start().await);
+    service.registers(&receiver).await;
+    receiver.answer_next([super::receiver::Answer::Says("502 Bad Gateway", vec![])]);
+    service.tell().await;
+    service.tell().await;
+    let listed = said(&service, &["deliveries", "list", "--in-doubt"]).await;
+    assert!(listed.lines().count() == 2 && listed.contains("paused, in doubt"), "{listed}");
+    let listed = said(&service, &["deliveries", "list", "--state", "paused"]).await;
+    assert_eq!(listed.matches("in doubt").count(), 1, "{listed}");
+    let outage = lines(&said(&service, &["webhooks", "list", "--json"]).await).remove(0);
+    assert_eq!((&outage["state"], &outage["reason"]), (&json!("down"), &json!("the receiver answered 502 Bad Gateway")));
+}

@@ -6,7 +6,11 @@ mod shown;
 pub use selection::Selection;
 
 use super::serve;
-use crate::{app::App, store::ledger::Decision};
+use crate::{
+    app::App,
+    domain::id::DeliveryId,
+    store::ledger::{Decision, Entry, State, Wanted},
+};
 use anyhow::bail;
 use clap::Subcommand;
 
@@ -57,7 +61,11 @@ pub struct Order {
 pub async fn run(command: Command) -> anyhow::Result<()> {
     let (app, _) = serve::operator().await?;
     match command {
-        Command::List { selection, json } => shown::list(&app.store.deliveries(&selection.wanted(&[])?).await?, json),
+        Command::List { selection, json } => {
+            let found = selection.find(&app, &[]).await?;
+            shown::list(&found.entries, json)?;
+            found.complain()
+        }
         Command::Show { id, json } => show(&app, &id, json).await,
         Command::Retry { selection, order } => decide(&app, &selection, &order, Decision::Reopened).await,
         Command::Abandon { selection, order } => decide(&app, &selection, &order, Decision::Abandoned).await,
@@ -65,8 +73,8 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 async fn show(app: &App, id: &str, json: bool) -> anyhow::Result<()> {
-    let found = app.store.deliveries(&Selection::one(id).wanted(&[])?).await?;
-    let Some(entry) = found.into_iter().next() else { bail!("there is no delivery {id}; `orders deliveries list` gives the ids") };
+    let found = Selection::one(id).find(app, &[]).await?;
+    let Some(entry) = found.entries.into_iter().next() else { bail!("there is no delivery {id}; `orders deliveries list` gives the ids") };
     let steps = app.store.steps(entry.id).await?;
     let outages = if entry.endpoint.is_some() { app.store.outages().await? } else { vec![] };
     let outage = outages.into_iter().find(|outage| Some(&outage.endpoint) == entry.endpoint.as_ref());
@@ -82,19 +90,47 @@ async fn decide(app: &App, selection: &Selection, order: &Order, decision: Decis
         Decision::Reopened => (selection::GIVEN_UP, "will be tried again", "would be tried again"),
         Decision::Abandoned | Decision::GivenUp => (selection::WAITING, "is abandoned", "would be abandoned"),
     };
-    let entries = app.store.deliveries(&selection.wanted(usual)?).await?;
+    let found = selection.find(app, usual).await?;
+    let open: Vec<_> = found.entries.iter().filter(|entry| decision.takes(entry.state)).map(|entry| entry.id).collect();
     if order.dry_run {
-        for entry in &entries {
-            println!("{}  {would}  {} {}  {}", entry.id, entry.channel, entry.state.as_str(), entry.reason.as_deref().unwrap_or("-"));
+        for Entry { id, state, channel, reason, .. } in &found.entries {
+            if open.contains(id) {
+                println!("{id}  {would}  {channel} {}  {}", state.as_str(), reason.as_deref().unwrap_or("-").escape_debug());
+            } else {
+                println!("{id}  {}", stays(*state));
+            }
         }
-        println!("{} {would}", entries.len());
-        return Ok(());
+        println!("{} {would}", open.len());
+        return found.complain();
     }
-    let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
-    let decided = app.store.decide(ids.clone(), decision, order.because.clone(), app.now()).await?;
-    for id in &ids {
-        println!("{id}  {}", if decided.contains(id) { done } else { "stays: it is under way, or was decided meanwhile" });
+    let decided = app.store.decide(open.clone(), decision, order.because.clone(), app.now()).await?;
+    let late = now(app, open.into_iter().filter(|id| !decided.contains(id)).collect()).await?;
+    for entry in &found.entries {
+        let id = entry.id;
+        let state = late.iter().find(|late| late.id == id).map_or(entry.state, |late| late.state);
+        println!("{id}  {}", if decided.contains(&id) { done } else { stays(state) });
     }
-    println!("{} of {} done", decided.len(), ids.len());
-    Ok(())
+    println!("{} of {} done", decided.len(), found.entries.len() + found.missing.len());
+    found.complain()
+}
+
+/// As they have become since they were looked for.
+async fn now(app: &App, ids: Vec<DeliveryId>) -> anyhow::Result<Vec<Entry>> {
+    if ids.is_empty() {
+        return Ok(vec![]);
+    }
+    let limit = u32::try_from(ids.len())?;
+    Ok(app.store.deliveries(&Wanted { ids, limit, ..Wanted::default() }).await?)
+}
+
+/// Why nothing was decided about a delivery in this state.
+fn stays(state: State) -> &'static str {
+    match state {
+        State::Succeeded => "stays: it has succeeded",
+        State::Sending => "stays: an attempt is under way",
+        State::Failed => "stays: it has failed already",
+        State::Unknown => "stays: it is given up already, as unknown",
+        State::Abandoned => "stays: it is abandoned already",
+        State::Pending | State::Paused => "stays: something else was decided meanwhile",
+    }
 }

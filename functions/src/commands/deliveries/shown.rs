@@ -16,8 +16,9 @@ pub(super) fn list(entries: &[Entry], json: bool) -> anyhow::Result<()> {
     let row = |entry: &Entry| {
         [
             entry.id.to_string(),
-            entry.state.as_str().to_owned(),
-            entry.endpoint.as_ref().unwrap_or(&entry.channel).clone(),
+            state(entry),
+            entry.channel.clone(),
+            or_dash(Some(&entry.recipient).filter(|recipient| !recipient.is_empty())),
             entry.attempts.to_string(),
             entry.order_id.to_string(),
             entry.last_at.unwrap_or(entry.created_at).to_string(),
@@ -26,8 +27,14 @@ pub(super) fn list(entries: &[Entry], json: bool) -> anyhow::Result<()> {
         ]
     };
     let rows: Vec<_> = entries.iter().map(row).collect();
-    println!("{}", table(["delivery", "state", "channel", "tries", "order", "last", "next", "reason"], &rows));
+    println!("{}", table(["delivery", "state", "channel", "to", "tries", "order", "last", "next", "reason"], &rows));
     Ok(())
+}
+
+/// Of what is told nothing is in doubt any more.
+fn state(entry: &Entry) -> String {
+    let in_doubt = entry.doubt.is_some() && !matches!(entry.state, State::Succeeded | State::Unknown);
+    format!("{}{}", entry.state.as_str(), if in_doubt { ", in doubt" } else { "" })
 }
 
 fn next(entry: &Entry) -> Option<String> {

@@ -18,40 +18,74 @@ use crate::domain::{
 use serde_json::json;
 use tiberius::Row;
 
+/// The view `ledger`, with the attempts that were made instead of those that were claimed, and with what was decided last
+/// where that came after the last attempt.
+macro_rules! shown {
+    ($top:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $top,
+            " id, order_id, sequence, channel, recipient, state, made, doubt, provider_ref, created_at, next_attempt_at,
+                    last_at, reason, provider_id, endpoint
+             FROM (
+                 SELECT ledger.seq, ledger.id, ledger.order_id, ledger.sequence, ledger.channel, ledger.recipient, ledger.state,
+                        (SELECT COUNT(*) FROM dbo.delivery_attempts AS ended WHERE ended.delivery_id = ledger.id)
+                            + CASE WHEN ledger.state = N'sending' THEN 1 ELSE 0 END AS made,
+                        ledger.doubt, ledger.provider_ref, ledger.created_at, ledger.next_attempt_at,
+                        COALESCE(decided.at, ledger.last_at) AS last_at,
+                        CASE WHEN decided.at IS NULL THEN ledger.reason ELSE decided.reason END AS reason,
+                        ledger.provider_id, ledger.endpoint
+                 FROM dbo.ledger AS ledger
+                 OUTER APPLY (
+                     SELECT last.at, last.reason
+                     FROM (SELECT TOP (1) decision.at, decision.reason
+                           FROM dbo.delivery_decisions AS decision
+                           WHERE decision.delivery_id = ledger.id
+                           ORDER BY decision.seq DESC) AS last
+                     WHERE last.at >= COALESCE(ledger.last_at, last.at)
+                       AND ledger.state <> N'succeeded') AS decided) AS shown
+             WHERE ",
+            $rest
+        )
+    };
+}
+
 /// Compiled anew each time, for the conditions that are given.
-const DELIVERIES: &str = "
-    SELECT TOP (@P6) id, order_id, sequence, channel, recipient, state, attempts, doubt, provider_ref, created_at,
-           next_attempt_at, last_at, reason, provider_id, endpoint
-    FROM dbo.ledger
-    WHERE (@P1 IS NULL OR id IN (SELECT named.id FROM OPENJSON(@P1) WITH (id uniqueidentifier '$') AS named))
+const DELIVERIES: &str = shown!(
+    "TOP (@P6)",
+    "(@P1 IS NULL OR id IN (SELECT named.id FROM OPENJSON(@P1) WITH (id uniqueidentifier '$') AS named))
       AND (@P2 IS NULL OR order_id = @P2)
       AND (@P3 IS NULL OR channel = @P3)
       AND (@P4 IS NULL OR state IN (SELECT named.state COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@P4) WITH (state nvarchar(20) '$') AS named))
       AND (@P5 IS NULL OR CHARINDEX(LOWER(@P5), LOWER(reason)) > 0)
+      AND (@P7 IS NULL OR recipient = @P7)
+      AND (@P8 = 0 OR doubt IS NOT NULL)
     ORDER BY seq DESC
-    OPTION (RECOMPILE)";
+    OPTION (RECOMPILE)"
+);
 
 pub(super) async fn deliveries(pool: &Pool, wanted: &Wanted) -> Result<Vec<Entry>> {
     let ids = (!wanted.ids.is_empty()).then(|| json!(wanted.ids).to_string());
     let order = wanted.order.map(|order| order.0);
     let states: Vec<_> = wanted.states.iter().map(|state| state.as_str()).collect();
     let states = (!states.is_empty()).then(|| json!(states).to_string());
-    let (channel, reason) = (wanted.channel.as_deref(), wanted.reason.as_deref());
-    let results = pool.read(DELIVERIES, &[&ids, &order, &channel, &states, &reason, &int(wanted.limit)]).await?;
+    let (channel, recipient, reason) = (wanted.channel.as_deref(), wanted.recipient.as_deref(), wanted.reason.as_deref());
+    let (limit, in_doubt) = (int(wanted.limit), i32::from(wanted.in_doubt));
+    let results = pool.read(DELIVERIES, &[&ids, &order, &channel, &states, &reason, &limit, &recipient, &in_doubt]).await?;
     Ok(results.iter().flatten().map(entry).collect::<std::result::Result<_, Fault>>()?)
 }
 
 pub(super) async fn unfinished(pool: &Pool, limit: u32) -> Result<Vec<Entry>> {
-    let sql = "SELECT id, order_id, sequence, channel, recipient, state, attempts, doubt, provider_ref, created_at,
-                      next_attempt_at, last_at, reason, provider_id, endpoint
-               FROM dbo.ledger
-               WHERE id IN (
-                   SELECT id
-                   FROM (SELECT TOP (@P1) id FROM dbo.deliveries WHERE state = N'pending' ORDER BY next_attempt_at) AS waiting
-                   UNION ALL
-                   SELECT id
-                   FROM (SELECT TOP (@P1) id FROM dbo.deliveries WHERE state = N'failed' ORDER BY seq DESC) AS failed)
-               ORDER BY seq DESC";
+    let sql = shown!(
+        "",
+        "id IN (
+             SELECT id
+             FROM (SELECT TOP (@P1) id FROM dbo.deliveries WHERE state = N'pending' ORDER BY next_attempt_at) AS waiting
+             UNION ALL
+             SELECT id
+             FROM (SELECT TOP (@P1) id FROM dbo.deliveries WHERE state = N'failed' ORDER BY seq DESC) AS failed)
+         ORDER BY seq DESC"
+    );
     let results = pool.read(sql, &[&int(limit)]).await?;
     Ok(results.iter().flatten().map(entry).collect::<std::result::Result<_, Fault>>()?)
 }

@@ -15,13 +15,33 @@ use crate::domain::{
 };
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, sqlite::SqliteRow};
 
+/// The view `ledger`, with the attempts that were made instead of those that were claimed, and with what was decided last
+/// where that came after the last attempt.
+macro_rules! shown {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, order_id, sequence, channel, recipient, state, made, doubt, provider_ref, created_at, next_attempt_at,
+                    last_at, reason, provider_id, endpoint
+             FROM (
+                 SELECT ledger.id, ledger.order_id, ledger.sequence, ledger.channel, ledger.recipient, ledger.state,
+                        (SELECT count(*) FROM delivery_attempts WHERE delivery_id = ledger.id) + (ledger.state = 'sending') AS made,
+                        ledger.doubt, ledger.provider_ref, ledger.created_at, ledger.next_attempt_at,
+                        coalesce(decided.at, ledger.last_at) AS last_at,
+                        CASE WHEN decided.id IS NULL THEN ledger.reason ELSE decided.reason END AS reason,
+                        ledger.provider_id, ledger.endpoint
+                 FROM ledger
+                 LEFT JOIN delivery_decisions AS decided
+                   ON decided.id = (SELECT max(id) FROM delivery_decisions WHERE delivery_id = ledger.id)
+                  AND decided.at >= coalesce(ledger.last_at, decided.at)
+                  AND ledger.state <> 'succeeded')
+             WHERE ",
+            $rest
+        )
+    };
+}
+
 pub(super) async fn deliveries(connection: &mut SqliteConnection, wanted: &Wanted) -> Result<Vec<Entry>> {
-    let mut sql = QueryBuilder::<Sqlite>::new(
-        "SELECT id, order_id, sequence, channel, recipient, state, attempts, doubt, provider_ref, created_at, next_attempt_at,
-                last_at, reason, provider_id, endpoint
-         FROM ledger
-         WHERE TRUE",
-    );
+    let mut sql = QueryBuilder::<Sqlite>::new(shown!("TRUE"));
     if !wanted.ids.is_empty() {
         sql.push(" AND id IN (");
         let mut ids = sql.separated(", ");
@@ -36,6 +56,9 @@ pub(super) async fn deliveries(connection: &mut SqliteConnection, wanted: &Wante
     if let Some(channel) = &wanted.channel {
         sql.push(" AND channel = ").push_bind(channel.as_str());
     }
+    if let Some(recipient) = &wanted.recipient {
+        sql.push(" AND recipient = ").push_bind(recipient.as_str());
+    }
     if !wanted.states.is_empty() {
         sql.push(" AND state IN (");
         let mut states = sql.separated(", ");
@@ -43,6 +66,9 @@ pub(super) async fn deliveries(connection: &mut SqliteConnection, wanted: &Wante
             states.push_bind(state.as_str());
         }
         sql.push(")");
+    }
+    if wanted.in_doubt {
+        sql.push(" AND doubt IS NOT NULL");
     }
     if let Some(reason) = &wanted.reason {
         sql.push(" AND instr(lower(reason), lower(").push_bind(reason.as_str()).push(")) > 0");
@@ -53,16 +79,13 @@ pub(super) async fn deliveries(connection: &mut SqliteConnection, wanted: &Wante
 }
 
 pub(super) async fn unfinished(connection: &mut SqliteConnection, limit: u32) -> Result<Vec<Entry>> {
-    let rows = sqlx::query(
-        "SELECT id, order_id, sequence, channel, recipient, state, attempts, doubt, provider_ref, created_at, next_attempt_at,
-                last_at, reason, provider_id, endpoint
-         FROM ledger
-         WHERE id IN (
+    let rows = sqlx::query(shown!(
+        "id IN (
              SELECT id FROM (SELECT id FROM deliveries WHERE state = 'pending' ORDER BY next_attempt_at LIMIT ?1)
              UNION ALL
              SELECT id FROM (SELECT id FROM deliveries WHERE state = 'failed' ORDER BY id DESC LIMIT ?1))
-         ORDER BY id DESC",
-    )
+         ORDER BY id DESC"
+    ))
     .bind(limit)
     .fetch_all(connection)
     .await
