@@ -129,7 +129,10 @@ async fn the_button_makes_a_failed_delivery_due_again_and_refuses_what_is_done()
 #[tokio::test]
 async fn whoever_accepts_events_gets_one_for_each_change_until_the_process_ends() {
     let service = service(Console::Open).await;
-    let request = axum::http::Request::get("/api/console/events").header("accept", "text/event-stream").body(Body::empty()).unwrap();
+    let anything = service.call(Method::GET, "/api/console/events", &[("accept", "*/*")], Body::empty()).await;
+    assert_eq!(anything.header("content-type"), "application/json");
+    let accept = "text/event-stream;q=1, */*";
+    let request = axum::http::Request::get("/api/console/events").header("accept", accept).body(Body::empty()).unwrap();
     let answer = service.router.clone().oneshot(request).await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let mut body = answer.into_body();
@@ -146,6 +149,26 @@ async fn whoever_accepts_events_gets_one_for_each_change_until_the_process_ends(
     assert_eq!(orders(next().await), 1);
     service.app.start_draining();
     assert_eq!(next().await, None);
+}
+
+#[tokio::test]
+async fn without_keys_only_this_machines_own_names_open_it() {
+    let service = service(Console::Open).await;
+    let id = service.place().await;
+    let retry = format!("/api/console/deliveries/{id}/retry");
+    for host in ["localhost:7071", "LOCALHOST", "127.0.0.1:7071", "[::1]:7071"] {
+        let answer = service.call(Method::GET, "/api/console/events", &[("host", host)], Body::empty()).await;
+        assert_eq!(answer.status, 200, "{host}");
+    }
+    for host in ["evil.com:8107", "localhost.evil.com", "127.0.0.1.evil.com", "192.168.0.7", ""] {
+        for (method, path) in [(Method::GET, "/api/console/events"), (Method::POST, retry.as_str())] {
+            let answer = service.call(method, path, &[("host", host), ("sec-fetch-site", "same-origin")], Body::empty()).await;
+            assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (403, "another-site"), "{host} {path}");
+        }
+    }
+    let locked = self::service(Console::Keys(Rotating::of(Keys::parse(&format!("ada={KEY}")).unwrap()))).await;
+    let headers = [("host", "orders.example.com"), ("x-orders-console-key", KEY)];
+    assert_eq!(locked.call(Method::GET, "/api/console/events", &headers, Body::empty()).await.status, 200, "a key is enough");
 }
 
 #[tokio::test]

@@ -24,11 +24,17 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// Server-sent events (HTML Standard §9.2) for whoever accepts them, where answers may go on; else one JSON text, to be
 /// asked for again.
 pub async fn handle(State(app): State<Arc<App>>, _: Operator, _: NoParameters, headers: HeaderMap) -> Answer {
-    let streamed = headers.get(header::ACCEPT).is_some_and(|accepted| accepted == "text/event-stream");
+    let streamed = headers.get_all(header::ACCEPT).iter().filter_map(|accepted| accepted.to_str().ok()).any(names_events);
     let first = view::snapshot(&app).await?;
     let mut response = if streamed && app.settings.streams { follow(app, first)? } else { Json(first).into_response() };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// Among other media ranges, and with parameters (RFC 9110 §12.5.1); whoever takes anything gets JSON.
+fn names_events(accepted: &str) -> bool {
+    let types = accepted.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
+    types.into_iter().any(|range| range.eq_ignore_ascii_case("text/event-stream"))
 }
 
 struct Following {

@@ -95,11 +95,12 @@ async function withAKeyThePageAsksForItAndTakesNoClientsKey({ browser }) {
       await page.getByLabel('Key').fill(key);
       await page.getByRole('button', { name: 'Open' }).click();
     };
-    for (const wrong of ['wrong', clients]) {
+    for (const wrong of ['wrong', clients, '\u201c' + KEY + '\u201d']) {
       await enter(wrong);
       await text(page, 'This is not a key.');
     }
-    await enter(KEY);
+    // As `orders keys new` prints it.
+    await enter('ada=' + KEY);
     await text(page, 'No orders yet.');
     assert.equal(await page.locator('#ask').isVisible(), false);
     await close(page);
