@@ -33,12 +33,12 @@ pub fn tls(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     Ok(Arc::new(tls.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth()))
 }
 
-/// Follows no redirect: what it carries is for the host that was named. Opens no connection yet.
+/// Follows no redirect and uses no proxy: what it carries is for the host that was named. Opens no connection yet.
 ///
 /// # Errors
 /// A sentence, when there is no client to be had.
 pub fn client(tls: &ClientConfig) -> Result<reqwest::Client, String> {
-    let client = reqwest::Client::builder().tls_backend_preconfigured(tls.clone()).redirect(Policy::none());
+    let client = reqwest::Client::builder().tls_backend_preconfigured(tls.clone()).redirect(Policy::none()).no_proxy();
     client.connect_timeout(CONNECT).read_timeout(READ).build().map_err(|error| error.to_string())
 }
 

@@ -43,6 +43,8 @@ impl Here {
             ("NOTIFY_CHANNELS", "file".to_owned()),
             ("NOTIFY_FILE", path("told.jsonl")),
             ("SWEEP_MAX_SLEEP", "1s".to_owned()),
+            // There is none: whoever took it for a proxy would reach nobody.
+            ("HTTP_PROXY", "http://127.0.0.1:1".to_owned()),
         ];
         let collected = self.collector.settings().map(|(name, value)| (name, value.to_owned()));
         own.into_iter().chain(collected).map(|(name, value)| (name.to_owned(), value)).collect()

@@ -71,7 +71,7 @@ pub struct Acs {
     /// `https://NAME.communication.azure.com`, without a path.
     pub endpoint: Url,
     pub login: AcsLogin,
-    /// Follows no redirect, and has time limits.
+    /// Follows no redirect, uses no proxy, and has time limits.
     pub http: Client,
 }
 
@@ -105,6 +105,7 @@ impl Acs {
         let client = Client::builder()
             .tls_backend_preconfigured(tls.clone())
             .redirect(redirect::Policy::none())
+            .no_proxy()
             .connect_timeout(REQUEST)
             .timeout(REQUEST);
         client.build().map_err(|error| error.to_string())
