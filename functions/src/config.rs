@@ -106,8 +106,10 @@ pub enum Role {
     Api,
     Worker,
     Migrate,
-    /// A command of an operator's, with the settings of the service.
+    /// A command of an operator's, with those settings of the service that it needs.
     Operator,
+    /// One that tells customers itself.
+    Replay,
 }
 
 impl Role {
@@ -119,7 +121,15 @@ impl Role {
             Self::Api => "api",
             Self::Worker => "worker",
             Self::Migrate => "migrate",
-            Self::Operator => "operator",
+            Self::Operator | Self::Replay => "operator",
+        }
+    }
+
+    /// Whether customers are told by it.
+    fn tells(&self) -> bool {
+        match self {
+            Self::Dev { .. } | Self::Functions | Self::Api | Self::Worker | Self::Replay => true,
+            Self::Migrate | Self::Operator => false,
         }
     }
 }
@@ -217,7 +227,7 @@ impl Config {
                 || dev_folder.map_or_else(|| PathBuf::from("notifications.jsonl"), |data| data.join("notifications.jsonl")),
                 PathBuf::from,
             ),
-            email: email::read(&get, &azure, &mut secrets, &channels)?,
+            email: if role.tells() { email::read(&get, &azure, &mut secrets, &channels)? } else { None },
             webhook: webhook::Settings {
                 reach: match text(WEBHOOK_REACH, if dev_folder.is_some() { "private" } else { "public" }).as_str() {
                     "public" => webhook::Reach::Public,
@@ -257,10 +267,9 @@ impl Config {
             channels,
             vault: secrets.vault(&get, &azure)?,
         };
-        let notifies = matches!(role, Role::Dev { .. } | Role::Functions | Role::Api | Role::Worker);
         files::authorities(&get)?;
         // The one of dev is made along with its folder.
-        if let Some(path) = get(FILE).filter(|_| notifies && config.channels.iter().any(|name| name == "file")) {
+        if let Some(path) = get(FILE).filter(|_| role.tells() && config.channels.iter().any(|name| name == "file")) {
             files::appendable(path.as_ref())?;
         }
         Ok(config)
@@ -301,7 +310,7 @@ fn listen(role: &Role, value: Option<&str>, port: Option<&str>) -> Result<Socket
             let port: u16 = port.parse().map_err(|_| wrong(PORT, "must be a port number"))?;
             Ok((Ipv4Addr::LOCALHOST, port).into())
         }
-        Role::Api | Role::Worker | Role::Migrate | Role::Operator => {
+        Role::Api | Role::Worker | Role::Migrate | Role::Operator | Role::Replay => {
             let value = value.unwrap_or("0.0.0.0:8080");
             let address = value.parse().or_else(|_| value.parse::<u16>().map(|port| (Ipv4Addr::UNSPECIFIED, port).into()));
             address.map_err(|_| wrong(LISTEN, "must be ADDRESS:PORT or PORT, as in 0.0.0.0:8080"))
@@ -322,7 +331,7 @@ fn log_filter(text: &str) -> Result<Targets, ConfigError> {
 /// The Functions host checks its own keys, and who is not asked for orders needs none.
 fn keys(role: &Role, list: Option<&str>, secrets: &mut Secrets) -> Result<Option<Rotating<Keys>>, ConfigError> {
     match (role, list) {
-        (Role::Functions | Role::Worker | Role::Migrate | Role::Operator, _) | (Role::Dev { .. }, None) => Ok(None),
+        (Role::Functions | Role::Worker | Role::Migrate | Role::Operator | Role::Replay, _) | (Role::Dev { .. }, None) => Ok(None),
         (Role::Api | Role::Dev { .. }, Some(list)) => {
             secrets.read(KEYS, list, |list| Keys::parse(list).map_err(|error| error.to_string())).map(Some)
         }
@@ -333,7 +342,7 @@ fn keys(role: &Role, list: Option<&str>, secrets: &mut Secrets) -> Result<Option
 /// On a laptop it is open, unless somebody wants it locked there as well. Who does not show it needs no keys for it.
 fn console(role: &Role, list: Option<&str>, secrets: &mut Secrets) -> Result<Console, ConfigError> {
     match (role, list) {
-        (Role::Worker | Role::Migrate | Role::Operator, _) => Ok(Console::Off),
+        (Role::Worker | Role::Migrate | Role::Operator | Role::Replay, _) => Ok(Console::Off),
         (_, Some(list)) => secrets.read(CONSOLE, list, |list| Keys::parse(list).map_err(|error| error.to_string())).map(Console::Keys),
         (Role::Dev { .. }, None) => Ok(Console::Open),
         (_, None) => Ok(Console::Off),

@@ -61,6 +61,20 @@ fn a_setting_that_is_not_utf_8_is_named_and_not_taken_for_unset() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "orders: ORDERS_TOPIC is not UTF-8\n");
 }
 
+#[test]
+fn a_command_that_only_looks_needs_the_database_and_no_mail_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("orders.sqlite").display());
+    let settings = [("ORDERS_DATABASE", database.as_str()), ("NOTIFY_CHANNELS", "log,email")];
+    assert!(run(&["migrate"], &settings).status.success());
+    for arguments in [&["deliveries", "list"][..], &["webhooks", "list"], &["suppressions", "list"], &["dlq", "list"]] {
+        let output = run(arguments, &settings);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let replay = String::from_utf8(run(&["dlq", "replay", "--all"], &settings).stderr).unwrap();
+    assert!(replay.contains("EMAIL_SERVER is not set"), "it tells customers itself: {replay}");
+}
+
 #[tokio::test]
 async fn a_worker_that_receives_from_nowhere_says_so_as_an_error() {
     let folder = tempfile::tempdir().unwrap();

@@ -102,7 +102,7 @@ impl Process {
         let router = match role {
             Role::Functions => router::functions_host(Arc::clone(&app)),
             Role::Worker => router::worker(Arc::clone(&app)),
-            Role::Api | Role::Dev { .. } | Role::Migrate | Role::Operator => router::http(Arc::clone(&app), config.keys),
+            Role::Api | Role::Dev { .. } | Role::Migrate | Role::Operator | Role::Replay => router::http(Arc::clone(&app), config.keys),
         };
         if role == Role::Functions {
             // The host's trigger receives, and its timer sweeps.

@@ -55,7 +55,8 @@ pub enum Command {
 }
 
 pub async fn run(command: Command) -> anyhow::Result<()> {
-    let config = Config::from_environment(&Role::Operator)?;
+    let role = if matches!(command, Command::Replay { .. }) { Role::Replay } else { Role::Operator };
+    let config = Config::from_environment(&role)?;
     telemetry::start_aside();
     if let (Command::Replay { .. }, Some(vault)) = (&command, &config.vault) {
         // What is replayed is told to customers by this process.
