@@ -26,6 +26,7 @@ use crate::{
 use identity::Azure;
 use secrets::Secrets;
 use std::{
+    borrow::Cow,
     collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -164,12 +165,12 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 #[error("{variable} {complaint}")]
 pub struct ConfigError {
-    variable: &'static str,
+    variable: Cow<'static, str>,
     complaint: String,
 }
 
-fn wrong(variable: &'static str, complaint: impl Into<String>) -> ConfigError {
-    ConfigError { variable, complaint: complaint.into() }
+fn wrong(variable: impl Into<Cow<'static, str>>, complaint: impl Into<String>) -> ConfigError {
+    ConfigError { variable: variable.into(), complaint: complaint.into() }
 }
 
 /// Whether the Functions host started this process.
@@ -200,7 +201,12 @@ pub fn entities() -> Result<(String, String), ConfigError> {
 impl Config {
     pub fn from_environment(role: &Role) -> Result<Self, ConfigError> {
         are_text()?;
-        Self::read(role, environment)
+        let config = Self::read(role, environment)?;
+        if role.tells() {
+            let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+            keyring::are_keys(names, config.vault.is_some())?;
+        }
+        Ok(config)
     }
 
     /// Reads the settings through `get`, which gives nothing for an unset or empty variable.
@@ -267,12 +273,26 @@ impl Config {
             channels,
             vault: secrets.vault(&get, &azure)?,
         };
+        config.keys_apart()?;
         files::authorities(&get)?;
         // The one of dev is made along with its folder.
         if let Some(path) = get(FILE).filter(|_| role.tells() && config.channels.iter().any(|name| name == "file")) {
             files::appendable(path.as_ref())?;
         }
         Ok(config)
+    }
+
+    /// A client's key must not open the console. To be asked again once the secrets are read.
+    ///
+    /// # Errors
+    /// When the two have a key in common.
+    pub fn keys_apart(&self) -> Result<(), ConfigError> {
+        let Console::Keys(console) = &self.settings.console else { return Ok(()) };
+        let (clients, operators) = (self.keys.as_ref().and_then(Rotating::current), console.current());
+        if clients.zip(operators).is_some_and(|(clients, operators)| operators.shares_with(&clients)) {
+            return Err(wrong(CONSOLE, format!("has a key that {KEYS} has as well, and a client's key must not open the console")));
+        }
+        Ok(())
     }
 }
 

@@ -40,10 +40,10 @@ pub struct KeyVault(Arc<Inner>);
 struct Inner {
     client: SecretClient,
     every: Duration,
-    wanted: Vec<Wanted>,
+    wanted: Vec<Arc<Wanted>>,
     named: sync::Mutex<HashMap<String, Named>>,
+    /// Whether all that settings name was read once.
     is_read: AtomicBool,
-    is_out: AtomicBool,
 }
 
 /// A secret that a row names: asked for when it is needed first, and read again with the settings' from then on.
@@ -63,6 +63,8 @@ pub struct Wanted {
     take: Box<Take>,
     /// The secret's version that was taken last.
     version: Mutex<Option<String>>,
+    /// Whether it could not be had when it was asked for last.
+    is_out: AtomicBool,
 }
 
 impl Wanted {
@@ -75,7 +77,18 @@ impl Wanted {
         let value = Rotating::pending();
         let here = value.clone();
         let take = Box::new(move |text: &str| parse(text).map(|value| here.replace(value)));
-        (Self { variable, secret, take, version: Mutex::default() }, value)
+        (Self { variable, secret, take, version: Mutex::default(), is_out: AtomicBool::default() }, value)
+    }
+
+    /// Tells of an outage once, and of its end once.
+    fn tell(&self, outcome: &Result<(), Unread>) {
+        let (variable, secret) = (self.variable, self.secret.as_str());
+        match (outcome, self.is_out.swap(outcome.is_err(), Ordering::Relaxed)) {
+            (Err(error), false) => tracing::warn!(%error, "a secret could not be read; what was read before stands"),
+            (Err(error), true) => tracing::debug!(%error, "a secret could still not be read"),
+            (Ok(()), true) => tracing::info!(variable, secret, "a secret could be read again"),
+            (Ok(()), false) => {}
+        }
     }
 }
 
@@ -109,19 +122,20 @@ impl KeyVault {
         let mut options = SecretClientOptions { client_options: entra::client_options(https), ..SecretClientOptions::default() };
         options.client_options.retry = RetryOptions::exponential(retry);
         let client = SecretClient::new(url, credential, Some(options))?;
-        let (is_read, is_out) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self(Arc::new(Inner { client, every, wanted, named: sync::Mutex::default(), is_read, is_out })))
+        let wanted = wanted.into_iter().map(Arc::new).collect();
+        Ok(Self(Arc::new(Inner { client, every, wanted, named: sync::Mutex::default(), is_read: AtomicBool::default() })))
     }
 
-    /// The secret `name`, which `who` names, as it was read last. The first call asks the vault.
+    /// The secret `name`, which `who` names, as it was read last and `check` had nothing against it: a sentence without a
+    /// subject, which quotes nothing. The first call asks the vault.
     ///
     /// # Errors
     /// When it was never read, and cannot be within 5 seconds.
-    pub async fn named(&self, who: &'static str, name: &str) -> Result<Arc<SecretString>, Unread> {
+    pub async fn named(&self, who: &'static str, name: &str, check: fn(&str) -> Result<(), String>) -> Result<Arc<SecretString>, Unread> {
         if let Some(value) = self.known(name) {
             return Ok(value);
         }
-        let (wanted, value) = Wanted::new(who, name.to_owned(), |text| Ok(text.into()));
+        let (wanted, value) = Wanted::new(who, name.to_owned(), move |text| check(text).map(|()| SecretString::from(text)));
         self.take(&wanted, AT_ONCE).await?;
         let current = value.current().ok_or_else(|| self.unread(&wanted, "which gives it no value"));
         let named = Named { wanted: Arc::new(wanted), value, asked: Instant::now() };
@@ -145,46 +159,41 @@ impl KeyVault {
     /// # Errors
     /// The first that could not be had. The others are in place all the same.
     pub async fn read(&self) -> Result<(), Unread> {
-        let named: Vec<Arc<Wanted>> = {
+        self.read_each().await.into_iter().try_for_each(|(_, outcome)| outcome)
+    }
+
+    async fn read_each(&self) -> Vec<(Arc<Wanted>, Result<(), Unread>)> {
+        let mut all = self.0.wanted.clone();
+        {
             let mut names = self.names();
             names.retain(|_, named| named.asked.elapsed() < UNUSED);
-            names.values().map(|named| Arc::clone(&named.wanted)).collect()
-        };
-        let all = self.0.wanted.iter().chain(named.iter().map(Arc::as_ref));
-        let outcomes = join_all(all.map(|wanted| self.take(wanted, PATIENCE))).await;
-        outcomes.into_iter().collect::<Result<(), _>>()?;
-        self.0.is_read.store(true, Ordering::Relaxed);
-        Ok(())
+            all.extend(names.values().map(|named| Arc::clone(&named.wanted)));
+        }
+        let outcomes = join_all(all.iter().map(|wanted| self.take(wanted, PATIENCE))).await;
+        if outcomes.iter().take(self.0.wanted.len()).all(Result::is_ok) {
+            self.0.is_read.store(true, Ordering::Relaxed);
+        }
+        all.into_iter().zip(outcomes).collect()
     }
 
     /// Reads again and again until the token is cancelled; at once, where nothing was read yet.
     pub async fn keep(&self, stop: &CancellationToken) {
+        let mut is_first = true;
         loop {
-            let is_read = self.0.is_read.load(Ordering::Relaxed);
-            let pause = match (is_read, self.0.is_out.load(Ordering::Relaxed)) {
-                (false, false) => Duration::ZERO,
-                (false, true) => FIRST_PAUSE.min(self.0.every),
-                (true, _) => self.0.every,
+            let pause = match self.0.is_read.load(Ordering::Relaxed) {
+                true => self.0.every,
+                false if is_first => Duration::ZERO,
+                false => FIRST_PAUSE.min(self.0.every),
             };
+            is_first = false;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                read = self.read() => self.tell(read),
+                each = self.read_each() => each.into_iter().for_each(|(wanted, outcome)| wanted.tell(&outcome)),
             }
-        }
-    }
-
-    /// Tells of an outage once, and of its end once.
-    fn tell(&self, read: Result<(), Unread>) {
-        let is_out = read.is_err();
-        match (read, self.0.is_out.swap(is_out, Ordering::Relaxed)) {
-            (Err(error), false) => tracing::warn!(%error, "a secret could not be read; what was read before stands"),
-            (Err(error), true) => tracing::debug!(%error, "a secret could still not be read"),
-            (Ok(()), true) => tracing::info!("all secrets could be read again"),
-            (Ok(()), false) => {}
         }
     }
 

@@ -58,6 +58,11 @@ impl Keys {
         self.0.is_empty()
     }
 
+    /// Whether one of the keys is one of the other's.
+    pub fn shares_with(&self, other: &Self) -> bool {
+        self.0.iter().any(|(_, key)| other.0.iter().any(|(_, others)| key == others))
+    }
+
     /// The name of the key that this is. Takes as long for a wrong key as for a right one, whichever it is.
     pub fn name_of(&self, candidate: &[u8]) -> Option<&str> {
         let digest: [u8; 32] = Sha256::digest(candidate).into();
@@ -103,6 +108,8 @@ mod tests {
             assert_eq!(keys.name_of(wrong.as_bytes()), None, "{wrong}");
         }
         assert_eq!(Keys::default().name_of(b""), None);
+        let others = Keys::parse(&format!("same={OLD}")).unwrap();
+        assert!(others.shares_with(&keys) && !others.shares_with(&Keys::parse(&format!("next={next}")).unwrap()));
     }
 
     #[test]

@@ -36,6 +36,18 @@ fn a_bad_setting_ends_the_process_with_one_sentence_that_names_it() {
         (&["worker"], &[file, ("ORDERS_LISTEN", "here")], "orders: ORDERS_LISTEN must be ADDRESS:PORT or PORT"),
         (&["functions"], &[file], "orders: FUNCTIONS_CUSTOMHANDLER_PORT is not set"),
         (&["dev"], &[("NOTIFY_CHANNELS", "pigeon")], "orders: NOTIFY_CHANNELS names \"pigeon\""),
+        (&["dev"], &[("WEBHOOK_KEY_BAD", "garbage")], "orders: WEBHOOK_KEY_BAD must be one key, or two with a space between"),
+        (
+            &["dev"],
+            &[("WEBHOOK_KEY_V", "keyvault:x")],
+            "orders: WEBHOOK_KEY_V names a secret of a key vault, and ORDERS_KEY_VAULT is not set",
+        ),
+        (&["dev"], &[("WEBHOOK_KEY_V", "keyvault:")], "orders: WEBHOOK_KEY_V must be keyvault:NAME"),
+        (
+            &["dev"],
+            &[("ORDERS_KEYS", "a=0123456789abcdef0123456789abcdef"), ("ORDERS_CONSOLE_KEY", "b=0123456789abcdef0123456789abcdef")],
+            "orders: ORDERS_CONSOLE_KEY has a key that ORDERS_KEYS has as well",
+        ),
         (&["migrate"], &[], "orders: ORDERS_DATABASE is not set"),
         (&["worker"], &[("ORDERS_DATABASE", "sqlite::memory:")], "orders: ORDERS_DATABASE must name a file"),
         (&["worker"], &[file, ("RUST_LOG", "blah")], "orders: RUST_LOG must be a level"),

@@ -40,7 +40,7 @@ async fn a_key_is_rotated_without_a_restart_and_the_last_good_ones_stand_while_t
     let database = format!("sqlite:{}", folder.path().join("orders.sqlite").display());
     let vault = Vault::start().await;
     vault.put(SECRET, &format!("old={OLD}"));
-    vault.put(CONSOLE, &format!("ada={OLD}"));
+    vault.put(CONSOLE, &format!("ada=earlier-{OLD}"));
     let mut settings = settings(&vault, &database);
     settings.push(("ORDERS_CONSOLE_KEY", "keyvault:orders-console-keys"));
     let migrate = Command::new(env!("CARGO_BIN_EXE_orders")).arg("migrate").env_clear().envs(settings[5..6].iter().copied()).status();
@@ -116,6 +116,11 @@ async fn without_its_secrets_the_api_ends_with_one_sentence_before_it_listens() 
     vault.refuse(Some(StatusCode::FORBIDDEN));
     let forbidden = said(&settings).await;
     assert_eq!(forbidden.trim_end(), format!("{subject}which does not let this identity read it"));
+    vault.refuse(None);
+    vault.put(SECRET, &format!("client={OLD}"));
+    vault.put(CONSOLE, &format!("ada={OLD}"));
+    let both = said(&[&settings[..], &[("ORDERS_CONSOLE_KEY", "keyvault:orders-console-keys")]].concat()).await;
+    assert!(both.starts_with("orders: ORDERS_CONSOLE_KEY has a key that ORDERS_KEYS has as well"), "{both}");
     let away: Vec<_> =
         settings.iter().map(|pair| if pair.0 == "ORDERS_KEY_VAULT" { (pair.0, "https://127.0.0.1:1") } else { *pair }).collect();
     let away = said(&away).await;
@@ -145,9 +150,12 @@ fn vault_at(vault: &Vault, every: Duration, wanted: Vec<Wanted>) -> KeyVault {
 async fn a_secret_that_a_row_names_is_asked_for_once_and_read_again_with_the_others() {
     let vault = Vault::start().await;
     let here = vault_at(&vault, Duration::from_millis(50), vec![]);
-    let named = async || here.named("a webhook endpoint", "erp-key").await.map(|value| value.expose_secret().to_owned());
+    let check = |text: &str| if text.is_empty() || text == "garbage" { Err("must be good".to_owned()) } else { Ok(()) };
+    let named = async || here.named("a webhook endpoint", "erp-key", check).await.map(|value| value.expose_secret().to_owned());
     let missing = named().await.unwrap_err().to_string();
     assert_eq!(missing, format!("a webhook endpoint names the secret erp-key of {}/, which does not have it", vault.url));
+    vault.put("erp-key", "garbage");
+    assert!(named().await.unwrap_err().to_string().ends_with("whose value must be good"));
     vault.put("erp-key", "first");
     assert_eq!(named().await.unwrap(), "first");
     vault.put("erp-key", "second");
@@ -156,6 +164,9 @@ async fn a_secret_that_a_row_names_is_asked_for_once_and_read_again_with_the_oth
     let (keeper, token) = (here.clone(), stop.clone());
     let keeping = tokio::spawn(async move { keeper.keep(&token).await });
     until("its next version is read", || async { (named().await.unwrap() == "second").then_some(()) }).await;
+    vault.put("erp-key", "garbage");
+    vault.asked(2).await;
+    assert_eq!(named().await.unwrap(), "second", "what cannot be used does not take the place of what can");
     vault.refuse(Some(StatusCode::FORBIDDEN));
     vault.asked(2).await;
     assert_eq!(named().await.unwrap(), "second", "the last good value stands");

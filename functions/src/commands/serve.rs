@@ -77,9 +77,10 @@ impl Process {
     /// again later.
     pub async fn read_secrets(&self) -> anyhow::Result<()> {
         match &self.config.vault {
-            Some(vault) if self.role != Role::Functions => Ok(vault.read().await?),
-            _ => Ok(()),
+            Some(vault) if self.role != Role::Functions => vault.read().await?,
+            _ => return Ok(()),
         }
+        Ok(self.config.keys_apart()?)
     }
 
     pub async fn listener(&self) -> anyhow::Result<TcpListener> {

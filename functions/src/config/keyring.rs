@@ -1,9 +1,9 @@
 //! Keys that rows of the database name: found when they are needed.
 
-use super::{KEY_VAULT, WEBHOOK_KEY, environment};
+use super::{ConfigError, KEY_VAULT, WEBHOOK_KEY, environment, wrong};
 use crate::{
-    channels::Keyring,
-    domain::webhook::{KEY_PREFIX, VAULT_PREFIX},
+    channels::{Keyring, webhook::SigningKeys},
+    domain::webhook::{KEY_PREFIX, VAULT_PREFIX, is_key_name},
     key_vault::KeyVault,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -17,6 +17,25 @@ struct Keys {
 
 pub fn keyring(vault: Option<KeyVault>) -> Arc<dyn Keyring> {
     Arc::new(Keys { vault })
+}
+
+/// Whether the settings of that family can be used: rows name them later. `names` are the environment's.
+pub(super) fn are_keys(names: impl Iterator<Item = String>, has_vault: bool) -> Result<(), ConfigError> {
+    for name in names.filter(|name| name.starts_with(KEY_PREFIX) && is_key_name(name)) {
+        let Some(text) = environment(&name) else { continue };
+        if !text.starts_with(VAULT_PREFIX) {
+            usable(&text).map_err(|fault| wrong(name, fault))?;
+        } else if !is_key_name(&text) {
+            return Err(wrong(name, "must be keyvault:NAME with a secret's name of 1 to 127 letters, digits and hyphens"));
+        } else if !has_vault {
+            return Err(wrong(name, format!("names a secret of a key vault, and {KEY_VAULT} is not set")));
+        }
+    }
+    Ok(())
+}
+
+fn usable(text: &str) -> Result<(), String> {
+    SigningKeys::parse(&text.into()).map(drop).map_err(|fault| fault.to_string())
 }
 
 #[async_trait::async_trait]
@@ -33,7 +52,7 @@ impl Keyring for Keys {
         let Some(vault) = &self.vault else {
             return Err(format!("{name} names a secret of a key vault, and {KEY_VAULT} is not set"));
         };
-        let value = vault.named("a webhook endpoint", secret).await.map_err(|error| error.to_string())?;
+        let value = vault.named("a webhook endpoint", secret, usable).await.map_err(|error| error.to_string())?;
         Ok(value.expose_secret().into())
     }
 }

@@ -36,9 +36,17 @@ const SILENCED: [&str; 3] = [
     "opentelemetry-otlp",
 ];
 
+/// There Azure's client logs each failed answer, and what follows from it is told by us. Whoever names it hears it.
+const QUIETENED: &str = "typespec_client_core::http::policies::logging";
+
 /// Sets up the log of this process, once.
 pub fn start(form: Form, filter: &Targets) {
-    let filter = filter.clone().with_targets(SILENCED.map(|target| (target, LevelFilter::OFF)));
+    let usual = filter.default_level().unwrap_or(LevelFilter::OFF);
+    let filter = Targets::new()
+        .with_default(usual)
+        .with_target(QUIETENED, usual.min(LevelFilter::WARN))
+        .with_targets(filter)
+        .with_targets(SILENCED.map(|target| (target, LevelFilter::OFF)));
     let (log, filtered) = (fmt::layer(), tracing_subscriber::registry().with(filter));
     match form {
         Form::Json => filtered.with(log.json().flatten_event(true).with_current_span(true).with_span_list(false)).init(),
