@@ -37,12 +37,12 @@ macro_rules! shown {
                         ledger.provider_id, ledger.endpoint
                  FROM dbo.ledger AS ledger
                  OUTER APPLY (
-                     SELECT last.at, last.reason
+                     SELECT latest.at, latest.reason
                      FROM (SELECT TOP (1) decision.at, decision.reason
                            FROM dbo.delivery_decisions AS decision
                            WHERE decision.delivery_id = ledger.id
-                           ORDER BY decision.seq DESC) AS last
-                     WHERE last.at >= COALESCE(ledger.last_at, last.at)
+                           ORDER BY decision.seq DESC) AS latest
+                     WHERE latest.at >= COALESCE(ledger.last_at, latest.at)
                        AND ledger.state <> N'succeeded') AS decided) AS shown
              WHERE ",
             $rest

@@ -1,7 +1,7 @@
 //! What the tables know of one order, in the order it happened.
 
 use super::{
-    super::Result,
+    super::{Result, ledger::State},
     connect::{moment, moment_or_none, number_or_none, text, text_or_none},
     fault::{Fault, broken},
     pool::Pool,
@@ -27,10 +27,10 @@ const READ: &str = "
            CASE
                WHEN decided.decision <> N'given-up' THEN decided.decision
                WHEN deliveries.doubt IS NOT NULL THEN N'unknown'
-               WHEN (SELECT TOP (1) last.outcome
-                     FROM dbo.delivery_attempts AS last
-                     WHERE last.delivery_id = deliveries.id AND last.at <= decided.at
-                     ORDER BY last.attempt DESC) = N'unknown' THEN N'unknown'
+               WHEN (SELECT TOP (1) latest.outcome
+                     FROM dbo.delivery_attempts AS latest
+                     WHERE latest.delivery_id = deliveries.id AND latest.at <= decided.at
+                     ORDER BY latest.attempt DESC) = N'unknown' THEN N'unknown'
                ELSE N'failed'
            END,
            deliveries.channel, deliveries.recipient, deliveries.endpoint, NULL, decided.reason, NULL
@@ -118,10 +118,10 @@ fn attempts(rows: &[Row]) -> std::result::Result<Vec<Entry>, Fault> {
 fn open(rows: &[Row]) -> std::result::Result<Vec<Entry>, Fault> {
     rows.iter()
         .map(|row| {
-            let kind = match text(row, 1)? {
-                "pending" => Kind::DeliveryWaiting,
-                "sending" => Kind::DeliverySending,
-                "paused" => Kind::DeliveryPaused,
+            let kind = match State::parse(text(row, 1)?) {
+                Some(State::Pending) => Kind::DeliveryWaiting,
+                Some(State::Sending) => Kind::DeliverySending,
+                Some(State::Paused) => Kind::DeliveryPaused,
                 _ => return Err(broken("an open delivery in a state that is not known")),
             };
             Ok(Entry {

@@ -1,7 +1,7 @@
 //! What the tables know of one order, in the order it happened.
 
 use super::{
-    super::Result,
+    super::{Result, ledger::State},
     connect::{broken, fault, moment, moment_or_none, number_or_none, text, text_or_none},
     orders,
 };
@@ -124,10 +124,10 @@ async fn open(connection: &mut SqliteConnection, id: OrderId) -> Result<Vec<Entr
     .map_err(|error| fault(&error))?;
     rows.iter()
         .map(|row| {
-            let kind = match text(row, 1)? {
-                "pending" => Kind::DeliveryWaiting,
-                "sending" => Kind::DeliverySending,
-                "paused" => Kind::DeliveryPaused,
+            let kind = match State::parse(text(row, 1)?) {
+                Some(State::Pending) => Kind::DeliveryWaiting,
+                Some(State::Sending) => Kind::DeliverySending,
+                Some(State::Paused) => Kind::DeliveryPaused,
                 _ => return Err(broken("an open delivery in a state that is not known")),
             };
             Ok(Entry {
