@@ -114,6 +114,11 @@ pub struct Notification<'a> {
 }
 
 impl Delivery {
+    /// Whether the last attempt may have been sent, and its lease ended without a word of it.
+    pub fn was_lost(&self) -> bool {
+        self.is_taken_over && self.doubt.as_ref().is_some_and(|doubt| doubt.attempt + 1 == self.attempt)
+    }
+
     /// `None` when the event is no news; such a delivery is never made.
     pub fn notification(&self) -> Option<Notification<'_>> {
         let Received { event, order } = &self.received;

@@ -34,6 +34,18 @@ impl Operation {
     }
 }
 
+/// Deliveries that were claimed: an attempt that was lost is one whose outcome is unknown.
+pub fn claimed(deliveries: &[Delivery]) {
+    deliveries.iter().filter(|delivery| delivery.was_lost()).for_each(|delivery| count(delivery, "unknown"));
+}
+
+fn count(delivery: &Delivery, outcome: &'static str) {
+    if let Some(instruments) = instruments() {
+        let attributes = [KeyValue::new("orders.channel", delivery.channel.clone()), KeyValue::new("orders.outcome", outcome)];
+        instruments.attempts.add(1, &attributes);
+    }
+}
+
 /// An attempt to tell a customer.
 #[derive(Debug)]
 pub struct Attempted(Operation);
@@ -78,10 +90,7 @@ impl Attempted {
     }
 
     fn count(&mut self, delivery: &Delivery, outcome: &'static str, reason: Option<&str>) {
-        if let Some(instruments) = instruments() {
-            let attributes = [KeyValue::new("orders.channel", delivery.channel.clone()), KeyValue::new("orders.outcome", outcome)];
-            instruments.attempts.add(1, &attributes);
-        }
+        count(delivery, outcome);
         self.0.set("orders.outcome", outcome);
         if let Some(reason) = reason {
             self.0.fail(outcome, reason);

@@ -12,7 +12,7 @@ mod operation;
 mod requests;
 mod sender;
 
-pub use attempts::{Attempted, attempt, process, publish};
+pub use attempts::{Attempted, attempt, claimed, process, publish};
 pub use export::{ApplicationInsights, Collectors, Exporting, export};
 pub use gauges::{observe, swept};
 pub use log::{Form, span, start, start_aside};

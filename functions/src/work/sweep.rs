@@ -113,6 +113,7 @@ async fn retry_deliveries(app: &Arc<App>) -> Result<usize> {
         }
         attempted += claimed.len();
         telemetry::taken_over("delivery", claimed.iter().filter(|delivery| delivery.is_taken_over).count());
+        telemetry::claimed(&claimed);
         let until = now.plus(app.settings.lease);
         let attempts: Vec<_> = claimed.into_iter().map(|delivery| deliver::start(app, delivery, until, held.split(1))).collect();
         drop(held);

@@ -97,11 +97,11 @@ pub async fn an_attempt_that_began_and_did_not_end_is_in_doubt_under_the_provide
     store.sent(ids[0], 1, "operation-7".into()).await.unwrap();
     let claimed = store.claim_deliveries(10, at(30), LEASE).await.unwrap().remove(0);
     let doubt = Some(Doubt { attempt: 1, provider_ref: Some("operation-7".into()) });
-    assert_eq!((claimed.attempt, &claimed.doubt), (2, &doubt));
+    assert_eq!((claimed.attempt, &claimed.doubt, claimed.was_lost()), (2, &doubt, true));
     assert_eq!(service.timeline(&order.to_string()).await.last().unwrap(), "delivery.unknown");
     // The process dies again before it asked: the doubt stays that of the first attempt.
     let claimed = store.claim_deliveries(10, at(60), LEASE).await.unwrap().remove(0);
-    assert_eq!((claimed.attempt, &claimed.doubt), (3, &doubt));
+    assert_eq!((claimed.attempt, &claimed.doubt, claimed.was_lost()), (3, &doubt, false));
     // Sending again settles it.
     assert_eq!(send(&service, ids[0], 3, at(61)).await, Begun::Go(Found::Closed));
     let outcome = Outcome::Retrying { reason: "busy".into(), next_attempt_at: at(70) };
