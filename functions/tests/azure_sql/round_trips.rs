@@ -44,7 +44,8 @@ fn shape(request: &Request) -> Reply {
         Reply::Sets(vec![Set(vec![Column::Int, Column::Int], vec![vec![Cell::Int(0), Cell::Int(0)]])])
     } else if sql.contains("FROM dbo.orders WHERE id = @P1;") {
         let order = Set(vec![Column::Guid], vec![vec![Cell::Guid(Uuid::nil())]]);
-        Reply::Sets(vec![order, Set(vec![Column::Text], vec![]), Set(vec![Column::BigInt], vec![])])
+        let none = || Set(vec![Column::Text], vec![]);
+        Reply::Sets(vec![order, none(), none(), none()])
     } else {
         Reply::Sets(vec![])
     }

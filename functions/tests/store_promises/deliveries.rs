@@ -141,7 +141,7 @@ pub async fn what_is_old_and_done_goes_and_what_is_pending_stays(backend: Backen
     store.record_attempt(AttemptRecord { delivery: ids[0], attempt: 1, at: at(1), outcome }).await.unwrap();
     assert_eq!(store.expire(expiry(0)).await.unwrap().events, 0);
     assert_eq!(store.expire(expiry(10)).await.unwrap().events, 1);
-    assert_eq!(service.timeline(&order.to_string()).await, ["order.created"]);
+    assert_eq!(service.timeline(&order.to_string()).await, ["order.created", "history.trimmed"]);
 }
 
 pub async fn a_message_that_nobody_can_read_is_kept(backend: Backend) {

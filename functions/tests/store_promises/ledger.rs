@@ -31,7 +31,7 @@ pub(super) async fn deliveries(service: &Service, count: u128) -> (OrderId, Vec<
     store.add_order(added, at(0)).await.unwrap();
     store.mark_published(vec![(order, event)], at(0)).await.unwrap();
     let new = |n| NewDelivery {
-        id: DeliveryId(Uuid::from_u128(n)),
+        id: DeliveryId(Uuid::from_u128(order.0.as_u128().wrapping_add(n))),
         channel: "recorder".into(),
         recipient: format!("erp{n}"),
         endpoint: Some(ENDPOINT.into()),

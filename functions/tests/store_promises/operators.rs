@@ -151,7 +151,11 @@ pub async fn what_is_not_done_is_found_among_what_is(backend: Backend) {
     store.decide(vec![ids[2]], Decision::GivenUp, "told at most once".into(), at(2)).await.unwrap();
     let unfinished = store.unfinished(10).await.unwrap();
     let shown: Vec<_> = unfinished.iter().map(|entry| (entry.id, entry.state, entry.reason.as_deref())).collect();
-    let wanted = [(ids[3], State::Sending, None), (ids[2], State::Failed, None), (ids[1], State::Failed, Some("no such address"))];
+    let wanted = [
+        (ids[3], State::Sending, None),
+        (ids[2], State::Failed, Some("told at most once")),
+        (ids[1], State::Failed, Some("no such address")),
+    ];
     assert_eq!(shown, wanted, "newest first");
     assert!(unfinished.iter().all(|entry| entry.order_id == order));
     let of_each = store.unfinished(1).await.unwrap();

@@ -174,9 +174,9 @@ async fn what_waits_in_doubt_is_marked_and_found() {
     service.tell().await;
     service.tell().await;
     let listed = said(&service, &["deliveries", "list", "--in-doubt"]).await;
-    assert!(listed.lines().count() == 2 && listed.contains("paused, in doubt"), "{listed}");
+    assert!(listed.lines().count() == 2 && listed.contains("pending, in doubt"), "{listed}");
     let listed = said(&service, &["deliveries", "list", "--state", "paused"]).await;
-    assert_eq!(listed.matches("in doubt").count(), 1, "{listed}");
+    assert!(listed.lines().count() == 2 && !listed.contains("in doubt"), "{listed}");
     let outage = lines(&said(&service, &["webhooks", "list", "--json"]).await).remove(0);
     assert_eq!((&outage["state"], &outage["reason"]), (&json!("down"), &json!("the receiver answered 502 Bad Gateway")));
 }
