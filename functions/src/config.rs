@@ -274,7 +274,7 @@ impl Config {
             vault: secrets.vault(&get, &azure)?,
         };
         config.keys_apart()?;
-        files::authorities(&get)?;
+        azure.authorities()?;
         // The one of dev is made along with its folder.
         if let Some(path) = get(FILE).filter(|_| role.tells() && config.channels.iter().any(|name| name == "file")) {
             files::appendable(path.as_ref())?;

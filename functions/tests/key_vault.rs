@@ -3,6 +3,7 @@
 use crate::{
     support::{
         process::{Process, until},
+        tls::authorities,
         vault::{FAR_AWAY, TOKEN, Vault},
     },
     webhooks::receiver::Receiver,
@@ -142,7 +143,7 @@ impl TokenCredential for Identity {
 }
 
 fn vault_at(vault: &Vault, every: Duration, wanted: Vec<Wanted>) -> KeyVault {
-    let client = https::client(&https::tls(Some(&vault.authority)).unwrap()).unwrap();
+    let client = https::client(&https::tls(&authorities(&vault.authority)).unwrap()).unwrap();
     KeyVault::new(&vault.url, Arc::new(Identity), &client, every, wanted).unwrap()
 }
 

@@ -1,8 +1,7 @@
 //! Where e-mail is handed in, and what lets it in.
 
 use super::{
-    AUTHORITIES, CHANNELS, CLIENT_ID, ConfigError, EMAIL_FROM, EMAIL_PASSWORD, EMAIL_SERVER, files, identity::Azure, secrets::Secrets,
-    wrong,
+    AUTHORITIES, CHANNELS, CLIENT_ID, ConfigError, EMAIL_FROM, EMAIL_PASSWORD, EMAIL_SERVER, identity::Azure, secrets::Secrets, wrong,
 };
 use crate::channels::email::{
     self,
@@ -39,12 +38,9 @@ pub(super) fn read<G: Fn(&str) -> Option<String>>(
                     return Err(wrong(EMAIL_PASSWORD, format!("is set, and {EMAIL_SERVER} names no user: smtps://USER@HOST")));
                 }
             };
-            let authorities = files::authorities(get)?;
             let trust = match tls {
                 Tls::None => None,
-                Tls::Required | Tls::Implicit => {
-                    Some(Smtp::trust(&host, authorities.as_deref()).map_err(|fault| wrong(AUTHORITIES, fault))?)
-                }
+                Tls::Required | Tls::Implicit => Some(Smtp::trust(&host, azure.authorities()?).map_err(|fault| wrong(AUTHORITIES, fault))?),
             };
             Server::Smtp(Smtp { host, port, tls, login, trust, patience: Patience::default() })
         }

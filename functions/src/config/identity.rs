@@ -4,18 +4,19 @@ use super::{AUTHORITIES, ConfigError, FEDERATED_TOKEN, IDENTITY_ENDPOINT, files,
 use crate::{entra, https};
 use azure_core::credentials::TokenCredential;
 use std::{cell::OnceCell, sync::Arc};
-use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::{ClientConfig, pki_types::CertificateDer};
 
 /// Reads the settings through `get`. What it hands out is made when the first asks: a process that needs none of it has none.
 pub(super) struct Azure<G> {
     get: G,
+    authorities: OnceCell<Vec<CertificateDer<'static>>>,
     tls: OnceCell<Arc<ClientConfig>>,
     https: OnceCell<reqwest::Client>,
 }
 
 impl<G: Fn(&str) -> Option<String>> Azure<G> {
     pub(super) fn new(get: G) -> Self {
-        Self { get, tls: OnceCell::new(), https: OnceCell::new() }
+        Self { get, authorities: OnceCell::new(), tls: OnceCell::new(), https: OnceCell::new() }
     }
 
     /// What the platform offers.
@@ -23,13 +24,21 @@ impl<G: Fn(&str) -> Option<String>> Azure<G> {
         entra::Source::offered((self.get)(FEDERATED_TOKEN).is_some(), (self.get)(IDENTITY_ENDPOINT).is_some())
     }
 
+    /// Whom to trust besides those whom the web trusts. The file is read once.
+    pub(super) fn authorities(&self) -> Result<&[CertificateDer<'static>], ConfigError> {
+        if let Some(authorities) = self.authorities.get() {
+            return Ok(authorities);
+        }
+        let authorities = files::authorities(&self.get)?;
+        Ok(self.authorities.get_or_init(|| authorities))
+    }
+
     /// For every connection of this process that speaks TLS, but for those to mail servers and SQL Server.
     pub(super) fn tls(&self) -> Result<&Arc<ClientConfig>, ConfigError> {
         if let Some(tls) = self.tls.get() {
             return Ok(tls);
         }
-        let authorities = files::authorities(&self.get)?;
-        let tls = https::tls(authorities.as_deref()).map_err(|fault| wrong(AUTHORITIES, fault))?;
+        let tls = https::tls(self.authorities()?).map_err(|fault| wrong(AUTHORITIES, fault))?;
         Ok(self.tls.get_or_init(|| tls))
     }
 

@@ -4,7 +4,7 @@ use super::{
     DELIVERY, Notes, email, notification, placed,
     service::{Reply, Service},
 };
-use crate::support::client::order;
+use crate::support::{client::order, tls::authorities};
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use orders::{
     channels::{
@@ -37,8 +37,8 @@ impl TokenCredential for Identity {
     }
 }
 
-fn client(authorities: Option<&Path>) -> reqwest::Client {
-    Acs::client(&https::tls(authorities).unwrap()).unwrap()
+fn client(path: Option<&Path>) -> reqwest::Client {
+    Acs::client(&https::tls(&path.map(authorities).unwrap_or_default()).unwrap()).unwrap()
 }
 
 fn channel(service: &Service, login: AcsLogin) -> Email {

@@ -5,6 +5,7 @@ use super::{
     peer::{Instead, Offers, Peer, Script},
     placed, tell,
 };
+use crate::support::tls::authorities;
 use lettre::transport::smtp::client::TlsParameters;
 use orders::{
     channels::{
@@ -30,8 +31,8 @@ fn server(peer: &Peer, tls: Tls) -> Smtp {
     }
 }
 
-fn trust(authorities: Option<&Path>) -> TlsParameters {
-    Smtp::trust("127.0.0.1", authorities).unwrap()
+fn trust(path: Option<&Path>) -> TlsParameters {
+    Smtp::trust("127.0.0.1", &path.map(authorities).unwrap_or_default()).unwrap()
 }
 
 fn channel(peer: &Peer) -> Email {

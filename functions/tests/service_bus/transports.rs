@@ -1,7 +1,7 @@
 //! The ways to a broker: plain, in TLS, in a WebSocket, and into silence.
 
 use super::{Broker, client, id, message, publish_all, settings, take};
-use crate::support::process::until;
+use crate::support::{process::until, tls::authorities};
 use orders::{
     bus::{
         Bus, BusError,
@@ -35,7 +35,7 @@ async fn messages_go_over_tls_and_over_websockets_of_both_kinds() {
     let authority = folder.path().join("authority.pem");
     std::fs::write(&authority, broker.emulator.authority().unwrap()).unwrap();
     let endpoint = format!("Endpoint=sb://localhost:{port}/;SharedAccessKeyName=n;SharedAccessKey=k");
-    let secured = Settings { tls: Some(https::tls(Some(&authority)).unwrap()), ..settings(&endpoint) };
+    let secured = Settings { tls: Some(https::tls(&authorities(&authority)).unwrap()), ..settings(&endpoint) };
     exchange(secured.clone()).await;
     exchange(Settings { transport: Transport::WebSocket, ..secured }).await;
     let plain = settings(&format!("{endpoint};UseDevelopmentEmulator=true"));
@@ -46,7 +46,7 @@ async fn messages_go_over_tls_and_over_websockets_of_both_kinds() {
 async fn a_certificate_that_nobody_vouches_for_is_refused() {
     let (broker, port) = secured().await;
     let endpoint = format!("Endpoint=sb://localhost:{port}/;SharedAccessKeyName=n;SharedAccessKey=k");
-    let client = client(Settings { tls: Some(https::tls(None).unwrap()), ..settings(&endpoint) });
+    let client = client(Settings { tls: Some(https::tls(&[]).unwrap()), ..settings(&endpoint) });
     let sender = client.sender();
     let outage = until("the outage is named", || async { sender.outage() }).await;
     assert!(outage.contains("no TLS with localhost") && outage.contains("UnknownIssuer"), "{outage}");

@@ -1,13 +1,13 @@
 //! A certificate for this machine, and the authority that it is from.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
         ServerConfig,
         crypto::aws_lc_rs,
-        pki_types::{PrivateKeyDer, pem::PemObject},
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     },
 };
 
@@ -28,4 +28,9 @@ pub fn on_this_machine(protocols: &[&[u8]]) -> (TlsAcceptor, String) {
         .unwrap();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     (TlsAcceptor::from(Arc::new(config)), authority.pem())
+}
+
+/// The authorities in a PEM file.
+pub fn authorities(path: &Path) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_file_iter(path).unwrap().map(Result::unwrap).collect()
 }

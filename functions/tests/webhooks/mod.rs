@@ -45,7 +45,7 @@ fn near() -> webhook::Settings {
         reach: webhook::Reach::Private,
         answer_within: Duration::from_millis(700),
         register_for: Duration::ZERO,
-        tls: Some(https::tls(None).unwrap()),
+        tls: Some(https::tls(&[]).unwrap()),
         ..webhook::Settings::default()
     }
 }

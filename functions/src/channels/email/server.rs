@@ -7,8 +7,8 @@ use lettre::{
     transport::smtp::client::{Certificate, CertificateStore, TlsParameters},
 };
 use reqwest::{Client, Url, redirect};
-use std::{fmt, fs, net::IpAddr, path::Path, sync::Arc, time::Duration};
-use tokio_rustls::rustls::ClientConfig;
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use tokio_rustls::rustls::{ClientConfig, pki_types::CertificateDer};
 
 /// For one request to Communication Services and its answer.
 const REQUEST: Duration = Duration::from_secs(10);
@@ -83,16 +83,15 @@ pub enum AcsLogin {
 }
 
 impl Smtp {
-    /// The authorities that the web trusts, and those in the PEM file.
+    /// The authorities that the web trusts, and these.
     ///
     /// # Errors
-    /// One sentence, when the file cannot be read.
-    pub fn trust(host: &str, authorities: Option<&Path>) -> Result<TlsParameters, String> {
+    /// A sentence without a subject, when one of them cannot be used.
+    pub fn trust(host: &str, authorities: &[CertificateDer<'_>]) -> Result<TlsParameters, String> {
         let mut trusted = TlsParameters::builder(host.to_owned()).certificate_store(CertificateStore::WebpkiRoots);
-        if let Some(path) = authorities {
-            let unreadable = |error: &dyn fmt::Display| format!("names {}, which holds no certificates: {error}", path.display());
-            let pem = fs::read(path).map_err(|error| unreadable(&error))?;
-            trusted = trusted.add_root_certificate(Certificate::from_pem(&pem).map_err(|error| unreadable(&error))?);
+        for authority in authorities {
+            let authority = Certificate::from_der(authority.to_vec());
+            trusted = trusted.add_root_certificate(authority.map_err(|error| format!("has a certificate that cannot be used: {error}"))?);
         }
         trusted.build().map_err(|error| error.to_string())
     }
