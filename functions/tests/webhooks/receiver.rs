@@ -1,5 +1,6 @@
 //! A receiver of webhooks: answers as the test says, and writes down what it was sent.
 
+use crate::support::process::until;
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
@@ -58,7 +59,8 @@ impl Receiver {
 
     /// On a port that was given up before.
     pub async fn again_at(port: u16) -> Self {
-        Self::on(TcpListener::bind(("127.0.0.1", port)).await.unwrap(), None)
+        // For a moment it may be the near end of somebody's connection.
+        Self::on(until("the port is free", || async { TcpListener::bind(("127.0.0.1", port)).await.ok() }).await, None)
     }
 
     pub async fn with_tls(tls: TlsAcceptor) -> Self {
