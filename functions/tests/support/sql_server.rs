@@ -53,10 +53,8 @@ impl TestDatabase {
 
     /// Takes everything out of it, the schema too.
     pub async fn clear(&self) {
-        for view in ["order_lines", "ledger"] {
-            azure_sql::batch(&self.server, &format!("DROP VIEW IF EXISTS dbo.{view}")).await.unwrap();
-        }
-        for table in [
+        let views = ["order_lines", "ledger"].map(|view| format!("DROP VIEW IF EXISTS dbo.{view}"));
+        let tables = [
             "delivery_decisions",
             "delivery_attempts",
             "deliveries",
@@ -68,9 +66,9 @@ impl TestDatabase {
             "webhook_endpoints",
             "suppressions",
             "schema_migrations",
-        ] {
-            azure_sql::batch(&self.server, &format!("DROP TABLE IF EXISTS dbo.{table}")).await.unwrap();
-        }
+        ];
+        let tables = tables.map(|table| format!("DROP TABLE IF EXISTS dbo.{table}"));
+        azure_sql::batch(&self.server, &[views.join(";"), tables.join(";")].join(";")).await.unwrap();
     }
 
     pub async fn drop(self) {
