@@ -19,6 +19,8 @@ locals {
   # Both hosts publish, sweep and serve; sweeping tells customers too, so all of these read the channels' secrets.
   working_roles = concat(["functions", "api"], local.on_aks ? ["worker"] : [])
 
+  deployers = length(var.deployers) > 0 ? var.deployers : [data.azurerm_client_config.current.object_id]
+
   by_email = contains(var.channels, "email")
 
   tags = { project = local.project, environment = var.environment }
@@ -44,6 +46,7 @@ module "logs" {
   tags                = local.place.tags
   retention_in_days   = var.logs.retention_in_days
   daily_quota_gb      = var.logs.daily_quota_gb
+  publishers          = { for role in local.working_roles : role => module.identity[role].principal_id }
 }
 
 module "aks" {
@@ -53,7 +56,7 @@ module "aks" {
   location             = local.place.location
   tags                 = local.place.tags
   tenant_id            = data.azurerm_client_config.current.tenant_id
-  deployer_object_id   = data.azurerm_client_config.current.object_id
+  deployers            = local.deployers
   sku_tier             = var.cluster.sku_tier
   node_vm_size         = var.cluster.node_vm_size
   zones                = var.cluster.zones
@@ -103,6 +106,7 @@ module "sql" {
   administrator       = { name = module.identity["migrate"].name, principal_id = module.identity["migrate"].principal_id }
   database_name       = local.project
   database            = var.database
+  protected           = var.protected
   workspace_id        = module.logs.workspace_id
 }
 
@@ -113,9 +117,9 @@ module "keyvault" {
   location            = local.place.location
   tags                = local.place.tags
   tenant_id           = data.azurerm_client_config.current.tenant_id
-  purge_protection    = var.purge_protection
+  protected           = var.protected
   readers             = { for role in local.working_roles : role => module.identity[role].principal_id }
-  deployer_object_id  = data.azurerm_client_config.current.object_id
+  deployers           = local.deployers
   workspace_id        = module.logs.workspace_id
 }
 
@@ -127,7 +131,7 @@ module "registry" {
   tags                = local.place.tags
   sku                 = var.registry_sku
   pull_principal_id   = module.aks.kubelet_principal_id
-  deployer_object_id  = data.azurerm_client_config.current.object_id
+  deployers           = local.deployers
 }
 
 module "email" {

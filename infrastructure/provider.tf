@@ -23,16 +23,22 @@ provider "azurerm" {
   # The storage account takes no keys.
   storage_use_azuread = true
 
+  # What our resources are made by, and what AKS makes for itself: nodes, disks, load balancer, Container Insights. A
+  # subscription that nobody used yet has none of them.
   resource_provider_registrations = "none"
   resource_providers_to_register = [
+    "Microsoft.AlertsManagement",
     "Microsoft.App",
     "Microsoft.Communication",
+    "Microsoft.Compute",
     "Microsoft.ContainerRegistry",
     "Microsoft.ContainerService",
     "Microsoft.Insights",
     "Microsoft.KeyVault",
     "Microsoft.ManagedIdentity",
+    "Microsoft.Network",
     "Microsoft.OperationalInsights",
+    "Microsoft.OperationsManagement",
     "Microsoft.ServiceBus",
     "Microsoft.Sql",
     "Microsoft.Storage",

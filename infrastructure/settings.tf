@@ -3,19 +3,17 @@
 locals {
   sql = "Server=tcp:${module.sql.host},1433;Database=${module.sql.database_name};Encrypt=True;TrustServerCertificate=False;Connection Timeout=30"
 
-  every_role = {
-    # The key in it can write telemetry and nothing else, and a plan should show what changes in a manifest.
-    APPLICATIONINSIGHTS_CONNECTION_STRING = nonsensitive(module.logs.connection_string)
-    RUST_LOG                              = "info"
-  }
+  every_role = { RUST_LOG = "info" }
+
+  # The key in it opens nothing, and a plan should show what changes in a manifest.
+  telemetry = { APPLICATIONINSIGHTS_CONNECTION_STRING = nonsensitive(module.logs.connection_string) }
 
   email = { for name, value in { EMAIL_SERVER = one(module.email[*].server), EMAIL_FROM = one(module.email[*].from) } : name => value if local.by_email }
 
-  working = merge(local.every_role, local.email, {
+  working = merge(local.every_role, local.telemetry, local.email, {
     ORDERS_TOPIC                        = module.servicebus.topic_name
     NOTIFY_SUBSCRIPTION                 = module.servicebus.subscription_name
     NOTIFY_CHANNELS                     = join(",", var.channels)
-    ORDERS_DATABASE_CONNECTIONS         = tostring(var.database_connections)
     ORDERS_KEY_VAULT                    = module.keyvault.uri
     ServiceBus__fullyQualifiedNamespace = module.servicebus.fully_qualified_namespace
   })
@@ -24,6 +22,9 @@ locals {
   on_cluster = merge(local.working, {
     ORDERS_DATABASE = "${local.sql};Authentication=Active Directory Workload Identity"
     SWEEP_MAX_SLEEP = var.sweep.max_sleep
+
+    ORDERS_DATABASE_CONNECTIONS               = tostring(var.database_connections.pod)
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "Authorization=AAD"
   })
 
   settings = {
@@ -31,6 +32,10 @@ locals {
       ORDERS_DATABASE      = "${local.sql};Authentication=Active Directory Managed Identity;User Id=${module.identity["functions"].client_id}"
       ServiceBus__clientId = module.identity["functions"].client_id
       SWEEP_SCHEDULE       = var.sweep.schedule
+
+      ORDERS_DATABASE_CONNECTIONS = tostring(var.database_connections.instance)
+      # The Functions host reads it too, for what it sends itself.
+      APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "ClientId=${module.identity["functions"].client_id};Authorization=AAD"
     })
 
     # The Functions host checks its own keys; on the cluster the api does.

@@ -78,6 +78,16 @@ variable "authorized_ip_ranges" {
   default     = []
 }
 
+variable "deployers" {
+  description = "Object ids of those who deploy: of a group, or of people and pipelines. Empty: who runs Terraform, and nobody else until that is changed."
+  type        = set(string)
+  default     = []
+  validation {
+    condition     = alltrue([for id in var.deployers : can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", id))])
+    error_message = "An object id is a UUID in small letters."
+  }
+}
+
 variable "cluster" {
   description = "Tier and nodes of the cluster. user_nodes null: our Pods run beside the system's."
   type = object({
@@ -103,11 +113,27 @@ variable "database" {
 }
 
 variable "database_connections" {
-  description = "The most connections to the database that one process has: times all Pods and instances it should stay below what the SKU takes."
-  type        = number
+  description = "The most connections to the database that a Pod and an instance of the Function App have."
+  type = object({
+    pod      = number
+    instance = number
+  })
   validation {
-    condition     = var.database_connections >= 1 && var.database_connections <= 200
+    condition     = alltrue([for connections in values(var.database_connections) : connections >= 1 && connections <= 200])
     error_message = "1 to 200 connections."
+  }
+  # Everybody at once, and during a rollout half as many Pods again: a request above the SKU's limit is refused (error 10928).
+  # Where functions notify there is no worker, and room to spare.
+  validation {
+    condition = (
+      var.database_connections.pod * ceil((var.replicas.api.max + var.replicas.worker.max) * 1.5) + var.database_connections.instance * var.functions.maximum_instance_count
+      <= try(
+        # vCores: seventy-five requests at a time for each of a serverless database, a hundred for each of another.
+        tonumber(regex("_([0-9]+)$", var.database.sku_name)[0]) * (strcontains(var.database.sku_name, "_S_") ? 75 : 100),
+        { Basic = 30, S0 = 60, S1 = 90, S2 = 120, S3 = 200, S4 = 400, S6 = 800, S7 = 1600, S9 = 3200, S12 = 6400 }[var.database.sku_name],
+      )
+    )
+    error_message = "All Pods (half as many again during a rollout) and instances together have more connections than the database's SKU takes requests: lower database_connections, replicas or functions.maximum_instance_count, or take a larger SKU."
   }
 }
 
@@ -153,7 +179,7 @@ variable "registry_sku" {
   type        = string
 }
 
-variable "purge_protection" {
-  description = "Whether deleted secrets can be brought back for ninety days, and a deleted vault's name stays taken."
+variable "protected" {
+  description = "Whether what cannot be made again is kept from being deleted: the database is locked, and deleted secrets and a deleted vault, whose name stays taken, can be brought back for ninety days."
   type        = bool
 }

@@ -19,11 +19,11 @@ database = {
   backup_retention_days       = 7
 }
 
-# A serverless vCore takes 75 requests at a time.
-database_connections = 4
+# A serverless vCore takes 75 requests at a time; variables.tf reckons.
+database_connections = { pod = 3, instance = 2 }
 
 functions = {
-  maximum_instance_count = 40
+  maximum_instance_count = 20
   zone_balancing         = false
   storage_replication    = "LRS"
 }
@@ -44,5 +44,5 @@ logs = {
   daily_quota_gb    = 1
 }
 
-registry_sku     = "Basic"
-purge_protection = false
+registry_sku = "Basic"
+protected    = false

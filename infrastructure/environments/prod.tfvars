@@ -17,11 +17,11 @@ database = {
   backup_retention_days = 35
 }
 
-# Two vCores take 200 requests at a time: 24 Pods with 8 each.
-database_connections = 8
+# Two vCores take 200 requests at a time; variables.tf reckons.
+database_connections = { pod = 4, instance = 2 }
 
 functions = {
-  maximum_instance_count = 40
+  maximum_instance_count = 20
   zone_balancing         = true
   storage_replication    = "ZRS"
 }
@@ -41,5 +41,5 @@ logs = {
   daily_quota_gb    = 10
 }
 
-registry_sku     = "Standard"
-purge_protection = true
+registry_sku = "Standard"
+protected    = true

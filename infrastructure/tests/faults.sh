@@ -48,6 +48,13 @@ fault another-role modules/servicebus/main.tf 's/Azure Service Bus Data Sender/A
 fault two-hosts-notify settings.tf 's/local.on_aks \? \{ "AzureWebJobs.Notify.Disabled" = "true" \} : \{\}/{}/' wiring terraform 'leaves the subscription to the worker'
 fault foreign-identity modules/manifests/main.tf 's/client_id = var.client_ids\[role\]/client_id = var.client_ids["migrate"]/' wiring terraform 'names its own identity'
 fault misspelt-argument modules/servicebus/main.tf 's/max_delivery_count/max_deliveries/' wiring terraform 'Unsupported argument'
+fault app-protocol modules/workload/manifests/api-service.yaml 's/(targetPort: http)/\1, appProtocol: http/' release terraform 'asks nobody for a path'
+fault job-that-gives-up modules/workload/manifests/migrate-job.yaml 's/backoffLimit: 10000/backoffLimit: 6/' release terraform 'never runs again under its name'
+fault unregistered-service provider.tf '/"Microsoft.Network",/d' release terraform 'does not register Microsoft.Network'
+fault telemetry-by-key modules/logs/main.tf 's/(local_authentication_enabled = )false/\1true/' release terraform 'local_authentication_enabled is true'
+fault telemetry-without-login settings.tf 's/"ClientId=.*;Authorization=AAD"/"Authorization=AAD"/' wiring terraform 'telemetry is sent with Entra ID'
+fault swamped-database environments/prod.tfvars 's/pod = 4/pod = 8/' release terraform 'more connections than the database' prod
+fault unlocked-database environments/prod.tfvars 's/(protected +=) true/\1 false/' release terraform 'azurerm_management_lock.this\[0\].lock_level' prod
 fault impossible-lock modules/servicebus/variables.tf 's/default     = "PT1M"/default     = "1 minute"/' wiring terraform 'ISO 8601 duration'
 fault setting-nobody-reads settings.tf 's/NOTIFY_CHANNELS/NOTIFY_CHANNEL/' settings terraform 'given a setting that nobody reads'
 fault metric-nobody-emits modules/alerts/main.tf 's/orders.messages.rejected/orders.messages.refused/' settings terraform 'waits for a metric that nobody emits'

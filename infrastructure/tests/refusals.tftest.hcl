@@ -24,7 +24,8 @@ variables {
   administrator                          = { name = "id-orders-dev-migrate", principal_id = "a0000000-0000-0000-0000-000000000002" }
   database_name                          = "orders"
   workspace_id                           = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/log"
-  deployer_object_id                     = "a0000000-0000-0000-0000-000000000003"
+  deployers                              = ["a0000000-0000-0000-0000-000000000003"]
+  protected                              = false
   namespace                              = "orders"
   identity                               = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id", client_id = "a0000000-0000-0000-0000-000000000005", principal_id = "a0000000-0000-0000-0000-000000000006" }
   application_insights_connection_string = "none"
@@ -68,6 +69,22 @@ run "a_sweep_has_a_schedule_of_six_fields" {
     sweep = { schedule = "*/5 * * * *", max_sleep = "30s" }
   }
   expect_failures = [var.sweep]
+}
+
+run "those_who_deploy_are_object_ids" {
+  command = plan
+  variables {
+    deployers = ["someone@example.com"]
+  }
+  expect_failures = [var.deployers]
+}
+
+run "pods_and_instances_leave_the_database_requests_to_spare" {
+  command = plan
+  variables {
+    database_connections = { pod = 10, instance = 10 }
+  }
+  expect_failures = [var.database_connections]
 }
 
 run "a_lock_is_an_iso_8601_duration" {

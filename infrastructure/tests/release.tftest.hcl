@@ -49,6 +49,14 @@ run "release" {
     condition     = module.workload[0].manifests["api-service"].spec.type == "LoadBalancer" && !can(module.workload[0].manifests["api-httproute"])
     error_message = "without a gateway an internal load balancer leads to the api"
   }
+  assert {
+    condition     = !can(module.workload[0].manifests["api-service"].spec.ports[0].appProtocol)
+    error_message = "Azure's load balancer asks nobody for a path that the api does not have"
+  }
+  assert {
+    condition     = !can(module.workload[0].manifests["migrate-job"].spec.activeDeadlineSeconds) && module.workload[0].manifests["migrate-job"].spec.backoffLimit >= 1000
+    error_message = "a Job that has failed never runs again under its name, so this one tries on"
+  }
 }
 
 # The version that a real control plane is upgraded to.

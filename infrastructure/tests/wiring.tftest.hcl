@@ -30,6 +30,18 @@ run "aks_notifies" {
     error_message = "every host that sweeps reads the channels' secrets, and nobody else"
   }
   assert {
+    condition     = module.logs.publishers == module.keyvault.readers
+    error_message = "all who work send telemetry as themselves, and nobody else does"
+  }
+  assert {
+    condition = (
+      local.settings.api.APPLICATIONINSIGHTS_AUTHENTICATION_STRING == "Authorization=AAD"
+      && local.settings.worker.APPLICATIONINSIGHTS_AUTHENTICATION_STRING == "Authorization=AAD"
+      && module.functionapp.settings.APPLICATIONINSIGHTS_AUTHENTICATION_STRING == "ClientId=${module.identity["functions"].client_id};Authorization=AAD"
+    )
+    error_message = "telemetry is sent with Entra ID: by a Pod as its ServiceAccount, by the Function App as the identity that it names"
+  }
+  assert {
     condition     = module.registry.puller == module.aks.kubelet_principal_id
     error_message = "the nodes' own identity pulls the images"
   }
@@ -146,5 +158,16 @@ run "email_is_sent_by_those_who_tell_customers" {
       settings.NOTIFY_CHANNELS == "log,email" && settings.EMAIL_SERVER == module.email[0].server && settings.EMAIL_FROM == module.email[0].from
     ])
     error_message = "all of them are told where e-mail is handed in"
+  }
+}
+
+run "those_who_deploy_are_named" {
+  variables {
+    deployers = ["d0000000-0000-0000-0000-000000000001", "d0000000-0000-0000-0000-000000000002"]
+  }
+
+  assert {
+    condition     = alltrue([for deployers in [module.aks.deployers, module.keyvault.deployers, module.registry.deployers] : deployers == var.deployers])
+    error_message = "each of those who deploy may write the first key, push the image and talk to the cluster"
   }
 }

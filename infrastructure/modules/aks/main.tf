@@ -164,9 +164,10 @@ resource "azurerm_kubernetes_cluster_node_pool" "user" {
   }
 }
 
-# Who deploys talks to the API server through Helm.
+# Those who deploy talk to the API server through Helm.
 resource "azurerm_role_assignment" "deployer" {
+  for_each             = var.deployers
   scope                = azurerm_kubernetes_cluster.this.id
   role_definition_name = "Azure Kubernetes Service RBAC Cluster Admin"
-  principal_id         = var.deployer_object_id
+  principal_id         = each.value
 }

@@ -32,3 +32,8 @@ output "cluster_ca_certificate" {
   sensitive   = true
   depends_on  = [azurerm_role_assignment.deployer]
 }
+
+output "deployers" {
+  description = "Object ids of those who deploy, as the role was given to them."
+  value       = toset([for assigned in azurerm_role_assignment.deployer : assigned.principal_id])
+}

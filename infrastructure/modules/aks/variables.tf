@@ -83,9 +83,9 @@ variable "authorized_ip_ranges" {
   }
 }
 
-variable "deployer_object_id" {
-  description = "Object id of who deploys."
-  type        = string
+variable "deployers" {
+  description = "Object ids of those who deploy."
+  type        = set(string)
 }
 
 variable "workspace_id" {

@@ -8,9 +8,10 @@ resource "azurerm_key_vault" "this" {
   sku_name  = "standard"
   # Roles, like everywhere else, instead of the vault's own list of access policies.
   rbac_authorization_enabled = true
-  # Cannot be taken back, and keeps the vault's name for ninety days after a tear-down: for prod.
-  purge_protection_enabled   = var.purge_protection
-  soft_delete_retention_days = var.purge_protection ? 90 : 7
+  # Cannot be taken back, and keeps the vault's name for ninety days after a tear-down: for prod. A lock would add nothing to
+  # that, and would keep role assignments on the vault from being taken away.
+  purge_protection_enabled   = var.protected
+  soft_delete_retention_days = var.protected ? 90 : 7
 }
 
 # The binary reads its secrets itself, on every host that serves or sweeps.
@@ -22,11 +23,12 @@ resource "azurerm_role_assignment" "reader" {
   principal_type       = "ServicePrincipal"
 }
 
-# Who deploys puts the first API key there. Terraform itself never holds a secret.
+# One of those who deploy puts the first API key there. Terraform itself never holds a secret.
 resource "azurerm_role_assignment" "deployer" {
+  for_each             = var.deployers
   scope                = azurerm_key_vault.this.id
   role_definition_name = "Key Vault Secrets Officer"
-  principal_id         = var.deployer_object_id
+  principal_id         = each.value
 }
 
 resource "azurerm_monitor_diagnostic_setting" "audit" {

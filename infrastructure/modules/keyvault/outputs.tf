@@ -13,3 +13,8 @@ output "readers" {
   description = "Object ids that may read secrets, by role of the system."
   value       = { for role, assigned in azurerm_role_assignment.reader : role => assigned.principal_id }
 }
+
+output "deployers" {
+  description = "Object ids of those who deploy, as the role was given to them."
+  value       = toset([for assigned in azurerm_role_assignment.deployer : assigned.principal_id])
+}

@@ -27,7 +27,7 @@ variable "tenant_id" {
   type        = string
 }
 
-variable "purge_protection" {
+variable "protected" {
   description = "Whether deleted secrets and a deleted vault can be brought back for ninety days, and by nobody destroyed before."
   type        = bool
 }
@@ -37,9 +37,9 @@ variable "readers" {
   type        = map(string)
 }
 
-variable "deployer_object_id" {
-  description = "Object id of who deploys."
-  type        = string
+variable "deployers" {
+  description = "Object ids of those who deploy."
+  type        = set(string)
 }
 
 variable "workspace_id" {

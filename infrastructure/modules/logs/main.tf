@@ -20,8 +20,16 @@ resource "azurerm_application_insights" "this" {
 
   application_type = "other"
   workspace_id     = azurerm_log_analytics_workspace.this.id
-  # On because the exporters for Rust know no Entra login. The key in the connection string can write telemetry, not read it.
-  local_authentication_enabled = true
+  # Entra ID only: the key in the connection string opens nothing.
+  local_authentication_enabled = false
   # A sampled count of rejected messages is no count, and the workspace's quota already bounds the cost.
   sampling_percentage = 100
+}
+
+resource "azurerm_role_assignment" "publisher" {
+  for_each             = var.publishers
+  scope                = azurerm_application_insights.this.id
+  role_definition_name = "Monitoring Metrics Publisher"
+  principal_id         = each.value
+  principal_type       = "ServicePrincipal"
 }

@@ -35,3 +35,8 @@ variable "daily_quota_gb" {
     error_message = "The daily quota is above 0 and at most 100 GB."
   }
 }
+
+variable "publishers" {
+  description = "Object ids of the identities that send telemetry, by role of the system."
+  type        = map(string)
+}

@@ -17,7 +17,8 @@ resource "azurerm_role_assignment" "pull" {
 }
 
 resource "azurerm_role_assignment" "push" {
+  for_each             = var.deployers
   scope                = azurerm_container_registry.this.id
   role_definition_name = "AcrPush"
-  principal_id         = var.deployer_object_id
+  principal_id         = each.value
 }

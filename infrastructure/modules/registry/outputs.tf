@@ -13,3 +13,8 @@ output "puller" {
   description = "Object id that may pull."
   value       = azurerm_role_assignment.pull.principal_id
 }
+
+output "deployers" {
+  description = "Object ids of those who deploy, as the role was given to them."
+  value       = toset([for assigned in azurerm_role_assignment.push : assigned.principal_id])
+}

@@ -36,7 +36,7 @@ variable "pull_principal_id" {
   type        = string
 }
 
-variable "deployer_object_id" {
-  description = "Object id of who deploys."
-  type        = string
+variable "deployers" {
+  description = "Object ids of those who deploy."
+  type        = set(string)
 }

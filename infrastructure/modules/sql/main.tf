@@ -67,3 +67,13 @@ resource "azurerm_monitor_diagnostic_setting" "audit" {
     category = "SQLSecurityAuditEvents"
   }
 }
+
+# Nobody deletes the server or its database, in the portal or elsewhere, before this is taken away. Terraform itself would do
+# just that first; scripts/deploy.sh refuses such a plan.
+resource "azurerm_management_lock" "this" {
+  count      = var.protected ? 1 : 0
+  name       = "keep"
+  scope      = azurerm_mssql_server.this.id
+  lock_level = "CanNotDelete"
+  notes      = "The orders are here."
+}

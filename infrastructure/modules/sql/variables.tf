@@ -75,6 +75,11 @@ variable "database" {
   }
 }
 
+variable "protected" {
+  description = "Whether the server and its database are locked against deletion."
+  type        = bool
+}
+
 variable "workspace_id" {
   description = "Log Analytics workspace that hears of failed logins and changed rights."
   type        = string

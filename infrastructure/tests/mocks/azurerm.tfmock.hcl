@@ -42,6 +42,10 @@ mock_resource "azurerm_mssql_server" {
   defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Sql/servers/sql" }
 }
 
+mock_resource "azurerm_management_lock" {
+  defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Sql/servers/sql/providers/Microsoft.Authorization/locks/keep" }
+}
+
 mock_resource "azurerm_mssql_database" {
   defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Sql/servers/sql/databases/sqldb" }
 }
