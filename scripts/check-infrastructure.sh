@@ -62,6 +62,7 @@ tests() {
   }' "$work/test-$1.json" >"$state"
   [ "$(jq '.resources | length' "$state")" -gt 40 ] || { echo "$1: the release's run left no state" >&2; return 1; }
   switches "$1"
+  registered "$1"
   jq -r '.outputs | to_entries[] | select(.value.sensitive) | "output \(.key) is a secret"' "$state" | nothing
 }
 
@@ -73,6 +74,15 @@ switches() {
     | select(.wanted != .found)
     | "\($environment): \(.address).\(.key) is \(.found), and should be \(.wanted)"
   ' "$checked/tests/switches.json" | nothing
+}
+
+# ENVIRONMENT: every service that makes a resource of the release, and those that AKS makes its own by, are registered. What
+# every subscription has by itself need not be.
+registered() {
+  sed -n '/resource_providers_to_register = \[/,/\]/s/^ *"\(.*\)",$/\1/p' "$checked/provider.tf" | sort >"$work/registered"
+  { jq -r '.resources[].id? // empty | select(startswith("/subscriptions/")) | scan("Microsoft\\.[A-Za-z]+")' "$work/$1.json" | grep -vx Microsoft.Authorization
+    printf 'Microsoft.%s\n' AlertsManagement Compute Network OperationsManagement; } | sort -u | comm -23 - "$work/registered" |
+    sed 's/^/provider.tf does not register /' | nothing
 }
 
 part_terraform() {
@@ -182,9 +192,9 @@ part_probes() {
 deployment() {
   local wanted line=0 found
   scripts/deploy.sh --what-if "$1" >"$work/deploy-$1" 2>"$work/deploy-$1.log" || { cat "$work/deploy-$1.log"; return 1; }
-  for wanted in 'init .*-backend-config=key=orders-'"$1" "apply .*environments/$1.tfvars .*first-run.tfvars" 'scripts/package.sh' 'build .*functions/Dockerfile' \
-    'push REGISTRY/orders:' 'keyvault secret show .*keyvault secret set' "apply .*environments/$1.tfvars .*-var=image=orders:.*@" \
-    'rollout restart deployment keda-operator' 'config-zip' 'smoke.sh FUNCTION_APP_URL' 'port-forward service/api' 'smoke.sh http://localhost'; do
+  for wanted in 'init .*-backend-config=key=orders-'"$1" "plan .*environments/$1.tfvars .*first-run.tfvars" 'apply .*/plan' 'scripts/package.sh' 'build .*functions/Dockerfile' \
+    'push REGISTRY/orders:' 'keyvault secret show .*keyvault secret set' "plan .*environments/$1.tfvars .*-var=image=orders:.*@" 'apply .*/plan' \
+    'rollout restart deployment keda-operator' 'config-zip' 'functionapp keys list' 'smoke.sh FUNCTION_APP_URL' 'keyvault secret show' 'port-forward service/api' 'smoke.sh http://127.0.0.1'; do
     found=$(tail -n +$((line + 1)) "$work/deploy-$1" | grep -nE -m 1 -- "$wanted" | cut -d : -f 1) || { echo "deploy.sh does not go on with: $wanted" >&2; return 1; }
     line=$((line + found))
   done

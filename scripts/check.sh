@@ -56,7 +56,7 @@ smoke() (
     sleep 0.05
     address=$(jq -r 'select(.message == "listening").address' "$folder/api")
   done
-  scripts/smoke.sh "http://$address" "${keys#*=}" || { cat "$folder/log" "$folder/worker" "$folder/api"; exit 1; }
+  ORDERS_SMOKE_KEY_FILE=<(echo "${keys#*=}") scripts/smoke.sh "http://$address" || { cat "$folder/log" "$folder/worker" "$folder/api"; exit 1; }
 )
 
 conformance=functions/servicebus-emulator/conformance

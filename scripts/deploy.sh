@@ -1,17 +1,24 @@
 #!/usr/bin/env bash
 # From an empty subscription to a smoke-tested system, and again for every later version.
-# Usage: scripts/deploy.sh [--what-if] dev|prod
-#   --what-if   prints every command without running it
+# Usage: scripts/deploy.sh [--what-if] [--allow-deletion] dev|prod
+#   --what-if          prints every command without running it
+#   --allow-deletion   in prod, also where Terraform's plan deletes a database, a bus, a vault, storage or a lock on them
 # Needs: Linux on x86-64, az (logged in: az login), terraform, kubectl, kubelogin, jq, zip, docker or podman, and Rust with
 # its musl target.
 # ORDERS_BACKEND names the file that says where Terraform's state lies (infrastructure/README.md, "First run").
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-what_if=false
-[ "${1:-}" = --what-if ] && what_if=true && shift
-environment=${1:-}
-case $environment in dev | prod) ;; *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
+what_if=false allow_deletion=false environment=''
+for argument in "$@"; do
+  case $argument in
+    --what-if) what_if=true ;;
+    --allow-deletion) allow_deletion=true ;;
+    dev | prod) environment=$argument ;;
+    *) environment='' && break ;;
+  esac
+done
+[ -n "$environment" ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 backend=${ORDERS_BACKEND:-infrastructure/backend.hcl}
 
 say() { printf '\n== %s\n' "$*" >&2; }
@@ -19,6 +26,11 @@ say() { printf '\n== %s\n' "$*" >&2; }
 # Runs a command, or prints it in a form that can be pasted. Secrets go by files and pipes, never by arguments.
 do_() {
   if $what_if; then printf '%q ' "$@"; echo; else "$@"; fi
+}
+
+# FILE COMMAND…: the command's output into a file of the working folder, which nobody else can read.
+do_keep() {
+  if $what_if; then printf '%q ' "${@:2}"; echo ">$work/$1"; else "${@:2}" >"$work/$1"; fi
 }
 
 # NAME: an output of Terraform; its name in capitals where nothing is run.
@@ -51,8 +63,25 @@ fi
 if $what_if; then work=WORK; else work=$(mktemp -d); fi
 trap 'kill "${forward:-}" 2>/dev/null || true; $what_if || rm -rf "$work"' EXIT
 
-apply() { # OPTION that says which image
-  do_ terraform -chdir=infrastructure apply -auto-approve -input=false "-var-file=environments/$environment.tfvars" "$1"
+# What cannot be made again with what is in it, and the lock that keeps it.
+lasting='^azurerm_(mssql_|servicebus_|key_vault$|storage_|management_lock$)'
+
+# OPTION that says which image: what is applied is what was planned and looked at.
+apply() {
+  local deleted
+  do_ terraform -chdir=infrastructure plan -input=false -out="$work/plan" "-var-file=environments/$environment.tfvars" "$1"
+  if [ "$environment" = prod ] && ! $allow_deletion; then
+    if $what_if; then
+      echo "terraform -chdir=infrastructure show -json $work/plan | jq '.resource_changes[] | select(.change.actions | index(\"delete\")) | select(.type | test(\"$lasting\")) | .address'      # anything: the end"
+    else
+      # Through a file: a plan that cannot be read is none that deletes nothing.
+      terraform -chdir=infrastructure show -json "$work/plan" >"$work/plan.json"
+      deleted=$(jq -r --arg lasting "$lasting" '.resource_changes[]? | select(.change.actions | index("delete")) | select(.type | test($lasting)) | .address' "$work/plan.json")
+      rm "$work/plan.json"
+      [ -z "$deleted" ] || refuse "the plan deletes ${deleted//$'\n'/, }; if that is meant, run again with --allow-deletion"
+    fi
+  fi
+  do_ terraform -chdir=infrastructure apply -input=false "$work/plan"
 }
 
 login_to_cluster() {
@@ -133,17 +162,17 @@ do_await() { do_ curl --silent --show-error --fail --output /dev/null --retry 30
 
 say 'Smoke test: Functions'
 do_await "$(output function_app_url)"
-if $what_if; then
-  echo "scripts/smoke.sh $(output function_app_url) \"\$(az functionapp keys list --resource-group $group --name $app --query functionKeys.default --output tsv)\""
-else
-  scripts/smoke.sh "$(output function_app_url)" "$(az functionapp keys list --resource-group "$group" --name "$app" --query functionKeys.default --output tsv)"
-fi
+do_keep key az functionapp keys list --resource-group "$group" --name "$app" --query functionKeys.default --output tsv
+do_ env ORDERS_SMOKE_KEY_FILE="$work/key" scripts/smoke.sh "$(output function_app_url)"
 
 say 'Smoke test: cluster, through a port-forward'
+do_keep keys az keyvault secret show --vault-name "$vault" --name "$secret" --query value --output tsv
 if $what_if; then
-  echo "kubectl --namespace $namespace port-forward service/api 8080:80 &"
-  echo "scripts/smoke.sh http://localhost:8080 \"\$(az keyvault secret show --vault-name $vault --name $secret --query value --output tsv | sed 's/,.*//; s/^[^=]*=//')\""
+  echo "sed 's/,.*//; s/^[^=]*=//' $work/keys >$work/key"
+  echo "kubectl --namespace $namespace port-forward service/api :80 >$work/forward &"
+  port=PORT
 else
+  sed 's/,.*//; s/^[^=]*=//' "$work/keys" >"$work/key"
   kubectl --namespace "$namespace" port-forward service/api :80 >"$work/forward" &
   forward=$!
   for _ in $(seq 100); do
@@ -152,9 +181,7 @@ else
     sleep 0.1
   done
   [ -n "$port" ] || { echo 'kubectl does not forward a port' >&2; exit 1; }
-  key=$(az keyvault secret show --vault-name "$vault" --name "$secret" --query value --output tsv)
-  key=${key%%,*}
-  do_await "http://127.0.0.1:$port"
-  scripts/smoke.sh "http://127.0.0.1:$port" "${key#*=}"
 fi
+do_await "http://127.0.0.1:$port"
+do_ env ORDERS_SMOKE_KEY_FILE="$work/key" scripts/smoke.sh "http://127.0.0.1:$port"
 say "deployed: version $tag, $environment"

@@ -27,6 +27,7 @@ program "$folder/bin/terraform" 'case $* in
   *"output -raw notify_host") printf aks ;;
   *"output -raw registry") printf registry.azurecr.io ;;
   *"output -raw"*) printf "${!#}" ;;
+  *"show -json"*) printf "%s" "$PLAN" ;;
 esac'
 program "$folder/bin/az" 'case $* in
   "account show"*) echo "$SUBSCRIPTION" ;;
@@ -41,15 +42,20 @@ program "$folder/bin/kubectl" 'case $* in
   *operator-restarted-for*) printf "$RESTARTED_FOR" ;;
 esac'
 for name in docker kubelogin zip curl; do program "$folder/bin/$name" ''; done
-for name in package image-context smoke; do program "$folder/copy/scripts/$name.sh" ''; done
+for name in package image-context; do program "$folder/copy/scripts/$name.sh" ''; done
+program "$folder/copy/scripts/smoke.sh" 'echo "smoke.sh was told $(<"$ORDERS_SMOKE_KEY_FILE")" >>"$CALLS"'
 program "$folder/copy/target/app/orders" 'echo first=KEY'
 git -C "$folder/copy" add --all
 git -C "$folder/copy" -c user.name=check -c user.email=check@localhost commit --quiet --message 'Check again'
 
-export CALLS=$folder/calls SUBSCRIPTION=00000000-0000-0000-0000-000000000000 SECRET='' RESTARTED_FOR='' STATE=$folder/state
-deploy() { # SETTING… ENVIRONMENT: what was called is in $CALLS
+export PLAN='{}' CALLS=$folder/calls SUBSCRIPTION=00000000-0000-0000-0000-000000000000 SECRET='' RESTARTED_FOR='' STATE=$folder/state
+deploy() { # SETTING… [OPTION] ENVIRONMENT: what was called is in $CALLS
+  local argument settings=() arguments=()
+  for argument in "$@"; do
+    if [[ $argument == *=* ]]; then settings+=("$argument"); else arguments+=("$argument"); fi
+  done
   : >"$CALLS"
-  env "${@:1:$#-1}" PATH="$folder/bin:$PATH" "$folder/copy/scripts/deploy.sh" "${!#}" >"$folder/log" 2>&1
+  env "${settings[@]}" PATH="$folder/bin:$PATH" "$folder/copy/scripts/deploy.sh" "${arguments[@]}" >"$folder/log" 2>&1
 }
 lie() { printf '%s\n' "$1" >&2; cat "$folder/log" "$CALLS" >&2; exit 1; }
 called() { grep -qE -- "$1" "$CALLS" || lie "not called: $1"; }
@@ -58,12 +64,16 @@ kept() { printf 'ok   %s\n' "$1"; }
 
 : >"$STATE"
 deploy dev || lie 'a first deployment fails'
-called 'terraform .*apply .*first-run.tfvars'
-called 'terraform .*apply .*-var=image=orders:.*@sha256:0'
+called 'terraform .*plan .*first-run.tfvars'
+called 'terraform .*plan .*-var=image=orders:.*@sha256:0'
+[ "$(grep -c 'terraform .*apply -input=false .*/plan$' "$CALLS")" = 2 ] || lie 'what is applied is not what was planned'
 called 'az keyvault secret set'
 called 'rollout restart deployment keda-operator'
-called 'smoke.sh .*function_app_url FUNCTION_KEY'
-called 'smoke.sh http://127.0.0.1:4321 KEY$'
+called 'smoke.sh .*function_app_url$'
+called 'smoke.sh was told FUNCTION_KEY$'
+called 'smoke.sh http://127.0.0.1:4321$'
+called 'smoke.sh was told KEY$'
+[ "$(grep -c KEY "$CALLS")" = 2 ] || lie 'a key is an argument'
 kept 'a first deployment makes a registry, an API key and the workload, and tells both hosts the smoke test'
 
 echo '{"resources":[{"module":"module.aks","type":"azurerm_kubernetes_cluster"},{"module":"module.workload[0]","type":"helm_release"}]}' >"$STATE"
@@ -71,7 +81,7 @@ deploy SECRET=there RESTARTED_FOR=identity dev || lie 'a later deployment fails'
 not_called 'first-run.tfvars'
 not_called 'keyvault secret set'
 not_called 'rollout restart'
-called 'terraform .*apply .*-var=image=orders:'
+called 'terraform .*plan .*-var=image=orders:'
 kept 'a later one leaves the workload, its keys and the operator alone, and brings the image'
 
 echo '{"resources":[{"module":"module.aks","type":"azurerm_kubernetes_cluster"}]}' >"$STATE"
@@ -86,6 +96,17 @@ kept 'where the state cannot be read nothing is changed'
 if deploy SUBSCRIPTION=another dev; then lie 'another subscription is deployed to'; fi
 not_called 'terraform'
 kept 'another subscription is refused before anything is done'
+
+loss='{"resource_changes":[{"address":"module.sql.azurerm_mssql_database.this","type":"azurerm_mssql_database","change":{"actions":["delete","create"]}}]}'
+other='{"resource_changes":[{"address":"module.alerts.this","type":"azurerm_monitor_metric_alert","change":{"actions":["delete"]}}]}'
+if deploy SECRET=there "PLAN=$loss" prod; then lie 'a plan that deletes the database is applied in prod'; fi
+grep -q 'deletes module.sql.azurerm_mssql_database.this; if that is meant' "$folder/log" || lie 'nobody is told what the plan deletes'
+not_called ' apply '
+if deploy SECRET=there 'PLAN=none' prod; then lie 'a plan that cannot be read is applied in prod'; fi
+not_called ' apply '
+deploy SECRET=there "PLAN=$other" prod || lie 'a plan that deletes an alert is refused'
+deploy SECRET=there "PLAN=$loss" --allow-deletion prod || lie 'a deletion that is meant is refused'
+kept 'prod loses no database, bus, vault or storage unless that is said'
 
 touch "$folder/copy/uncommitted"
 if deploy prod; then lie 'prod takes what no commit names'; fi

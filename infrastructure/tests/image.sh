@@ -75,7 +75,7 @@ containers+=("$(run --detach "${settings[@]}" --env "ORDERS_LISTEN=127.0.0.1:$wo
 await "$port" "${containers[0]}"
 await "$worker_port" "${containers[1]}"
 is 'status without a key' "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/api/orders")" 401
-scripts/smoke.sh "http://127.0.0.1:$port" "${key#*=}" >"$folder/smoke.log" 2>&1 || { tail -n 5 "$folder/smoke.log" >&2; exit 1; }
+ORDERS_SMOKE_KEY_FILE=<(echo "${key#*=}") scripts/smoke.sh "http://127.0.0.1:$port" >"$folder/smoke.log" 2>&1 || { tail -n 5 "$folder/smoke.log" >&2; exit 1; }
 printf '%s promises of the smoke test were kept\n' "$(grep -c '^ok' "$folder/smoke.log")"
 for container in "${containers[@]}"; do
   podman stop --time 50 "$container" >/dev/null
