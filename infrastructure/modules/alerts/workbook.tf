@@ -3,12 +3,12 @@ locals {
     {
       title = "Orders placed and requests that failed, by hour"
       chart = "barchart"
-      query = "AppRequests | summarize Placed = countif(Name has 'POST' and ResultCode == '201'), Failed = countif(toint(ResultCode) >= 500) by bin(TimeGenerated, 1h) | render barchart"
+      query = "AppRequests | where ${local.ours} | summarize Placed = sumif(ItemCount, Name has 'POST' and ResultCode == '201'), Failed = sumif(ItemCount, toint(ResultCode) >= 500) by bin(TimeGenerated, 1h) | render barchart"
     },
     {
       title = "Duration of requests, milliseconds"
       chart = "linechart"
-      query = "AppRequests | summarize percentiles(DurationMs, 50, 95, 99) by bin(TimeGenerated, 5m) | render timechart"
+      query = "AppRequests | where ${local.ours} | summarize percentiles(DurationMs, 50, 95, 99) by bin(TimeGenerated, 5m) | render timechart"
     },
     {
       title = "Age of the oldest unpublished event, seconds"
