@@ -21,7 +21,8 @@ locals {
 
   deployers = length(var.deployers) > 0 ? var.deployers : [data.azurerm_client_config.current.object_id]
 
-  by_email = contains(var.channels, "email")
+  # Unless a mail server of one's own is named.
+  by_communication_services = contains(var.channels, "email") && !contains(keys(var.settings), "EMAIL_SERVER")
 
   tags = { project = local.project, environment = var.environment }
 
@@ -136,7 +137,7 @@ module "registry" {
 
 module "email" {
   source              = "./modules/email"
-  count               = local.by_email ? 1 : 0
+  count               = local.by_communication_services ? 1 : 0
   name                = local.unique
   resource_group_name = local.place.resource_group_name
   tags                = local.place.tags
@@ -167,6 +168,7 @@ module "manifests" {
   settings   = { api = local.settings.api, worker = local.settings.worker, migrate = local.settings.migrate }
   api        = { min_replicas = var.replicas.api.min, max_replicas = var.replicas.api.max }
   gateway    = var.gateway
+  mail_ports = local.mail_ports
   worker = local.on_aks ? {
     max_replicas         = var.replicas.worker.max
     messages_per_replica = var.replicas.worker.messages

@@ -38,6 +38,11 @@ output "api_keys_secret" {
   value       = local.api_keys_secret
 }
 
+output "key_secrets" {
+  description = "Names of the secrets that hold keys of ours: of the api, and of the console where there is one."
+  value       = local.key_secrets
+}
+
 output "notify_host" {
   description = "Who tells the customers."
   value       = var.notify_host

@@ -54,6 +54,39 @@ variable "channels" {
     condition     = length(var.channels) > 0 && length(setsubtract(var.channels, ["log", "email", "webhook"])) == 0 && length(distinct(var.channels)) == length(var.channels)
     error_message = "The channels are log, email and webhook, each at most once."
   }
+  # The smoke test's orders are told over it alone, so that nobody outside hears of them.
+  validation {
+    condition     = contains(var.channels, "log")
+    error_message = "The channel log is among them: the deployment's smoke test is told over it."
+  }
+}
+
+variable "settings" {
+  description = "Settings of the binary that Terraform does not know better (README.md has them all), for all who work; they go before its own. A secret is keyvault:NAME, and that secret is in the vault before it is named here; for ORDERS_CONSOLE_KEY the deployment makes one."
+  type        = map(string)
+  default     = {}
+  validation {
+    condition = alltrue([
+      for name in keys(var.settings) : contains([
+        "EMAIL_FROM", "EMAIL_PASSWORD", "EMAIL_SERVER", "IDEMPOTENCY_RETENTION", "NOTIFY_AT_MOST_ONCE", "NOTIFY_CONCURRENCY", "ORDERS_CONSOLE_KEY",
+        "ORDERS_DATABASE_WAIT", "ORDERS_KEY_VAULT_REFRESH", "ORDERS_LEASE", "ORDERS_RETENTION", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_METRIC_EXPORT_INTERVAL",
+        "OTEL_RESOURCE_ATTRIBUTES", "OTEL_SDK_DISABLED", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "RUST_LOG", "ServiceBus__transport", "UNRECEIVED_AFTER",
+      ], name)
+    ])
+    error_message = "A setting is one that the binary reads, and none that Terraform sets itself: see the list in variables.tf."
+  }
+  validation {
+    condition     = alltrue([for name, value in var.settings : can(regex("^keyvault:[A-Za-z0-9-]{1,127}$", value)) if contains(["EMAIL_PASSWORD", "ORDERS_CONSOLE_KEY"], name)])
+    error_message = "A secret is named, not told: keyvault:NAME."
+  }
+  validation {
+    condition = (
+      contains(keys(var.settings), "EMAIL_SERVER")
+      ? contains(keys(var.settings), "EMAIL_FROM") && can(regex("^(smtps?://([^/:@]+@)?[^/@]+|https://[^/@]+)$", var.settings["EMAIL_SERVER"]))
+      : !contains(keys(var.settings), "EMAIL_PASSWORD") && !contains(keys(var.settings), "EMAIL_FROM")
+    )
+    error_message = "A mail server of one's own is smtp://HOST:587, smtps://USER@HOST:465 or https://NAME.communication.azure.com, with EMAIL_FROM beside it and its password in EMAIL_PASSWORD alone."
+  }
 }
 
 variable "gateway" {
@@ -64,6 +97,14 @@ variable "gateway" {
     hostnames = list(string)
   })
   default = null
+  validation {
+    condition = try(
+      alltrue([for name in [var.gateway.name, var.gateway.namespace] : can(regex("^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$", name))])
+      && length(var.gateway.hostnames) > 0 && alltrue([for name in var.gateway.hostnames : can(regex("^([*][.])?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]{2,63}$", name))]),
+      var.gateway == null,
+    )
+    error_message = "A gateway has the name and the namespace of a Kubernetes object, and at least one host name, as in orders.example.com."
+  }
 }
 
 variable "alert_email" {
@@ -138,7 +179,7 @@ variable "database_connections" {
 }
 
 variable "functions" {
-  description = "Scale and safety of the Function App."
+  description = "Scale and safety of the Function App. Flex Consumption spreads over zones in some regions only: az functionapp list-flexconsumption-locations --zone-redundant=true names them."
   type = object({
     maximum_instance_count = number
     zone_balancing         = bool
@@ -152,6 +193,14 @@ variable "replicas" {
     api    = object({ min = number, max = number })
     worker = object({ max = number, messages = number })
   })
+  validation {
+    condition     = var.replicas.api.min >= 2 && var.replicas.api.min <= var.replicas.api.max && var.replicas.api.max <= 100
+    error_message = "At least two Pods serve, so that one may go: 2 <= api.min <= api.max <= 100."
+  }
+  validation {
+    condition     = var.replicas.worker.max >= 1 && var.replicas.worker.max <= 100 && var.replicas.worker.messages >= 1 && var.replicas.worker.messages <= 1000
+    error_message = "1 to 100 workers, for 1 to 1000 messages each."
+  }
 }
 
 variable "sweep" {

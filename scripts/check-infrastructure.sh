@@ -44,7 +44,7 @@ copy() {
 # ENVIRONMENT: every test in the environment's own values; what the release's run made is kept for the other parts. What is
 # refused is refused in every environment, and is asked in one.
 tests() {
-  local state=$work/$1.json filter=() file
+  local state=$work/$1.json filter=() file failed=0
   read -r -a filter <<<"${ORDERS_TESTS:-}"
   [ -n "${ORDERS_TESTS:-}" ] || for file in "$checked"/tests/*.tftest.hcl; do
     file=$(basename "$file" .tftest.hcl)
@@ -53,17 +53,20 @@ tests() {
   filter=("${filter[@]/%/.tftest.hcl}")
   terraform -chdir="$checked" test "${filter[@]/#/-filter=tests/}" -no-color -json -verbose -var-file="environments/$1.tfvars" >"$work/test-$1.json" || {
     jq -r 'select(.type == "diagnostic") | .diagnostic | "\(.summary): \(.detail)"' "$work/test-$1.json"
-    return 1
+    failed=1
   }
   jq -r --arg environment "$1" 'select(.type == "test_summary").test_summary | "\($environment): \(.passed) passed, \(.failed) failed"' "$work/test-$1.json"
-  grep -q '"@testrun":"release"' "$work/test-$1.json" || return 0
+  # What the release's run left is looked at even so: all that is wrong is told at once.
+  grep -q '"@testrun":"release"' "$work/test-$1.json" || return "$failed"
   jq 'select(.type == "test_state" and .["@testrun"] == "release").test_state | {
     outputs, resources: ([.root_module | recurse(.child_modules[]?) | .resources[]? | { (.address): .values }] | add)
   }' "$work/test-$1.json" >"$state"
   [ "$(jq '.resources | length' "$state")" -gt 40 ] || { echo "$1: the release's run left no state" >&2; return 1; }
-  switches "$1"
-  registered "$1"
-  jq -r '.outputs | to_entries[] | select(.value.sensitive) | "output \(.key) is a secret"' "$state" | nothing
+  switches "$1" || failed=1
+  registered "$1" || failed=1
+  rights "$1" || failed=1
+  jq -r '.outputs | to_entries[] | select(.value.sensitive) | "output \(.key) is a secret"' "$state" | nothing || failed=1
+  return "$failed"
 }
 
 # ENVIRONMENT: what must be on, or off, in it.
@@ -83,6 +86,21 @@ registered() {
   { jq -r '.resources[].id? // empty | select(startswith("/subscriptions/")) | scan("Microsoft\\.[A-Za-z]+")' "$work/$1.json" | grep -vx Microsoft.Authorization
     printf 'Microsoft.%s\n' AlertsManagement Compute Network OperationsManagement; } | sort -u | comm -23 - "$work/registered" |
     sed 's/^/provider.tf does not register /' | nothing
+}
+
+# ENVIRONMENT: everybody has the roles of tests/rights, on what it says, and nobody another; so too whose token is taken for whose.
+rights() {
+  local unlike
+  jq -r '.resources as $all
+    | ([$all | to_entries[] | select(.key | test("azurerm_user_assigned_identity")) | { key: .value.principal_id, value: .value.name }] | from_entries) as $who
+    | $all | to_entries[]
+    | if (.key | test("azurerm_role_assignment")) then .value | "\($who[.principal_id] // "deployer"): \(.role_definition_name) on \(.scope | split("/providers/") | last)"
+      elif (.key | test("azurerm_federated_identity_credential")) then .value | "token: \(.subject) for \(.audience | join(" "))"
+      else empty end' "$work/$1.json" | sed "s/^id-orders-$1-//" | sort >"$work/rights-$1"
+  if ! unlike=$(diff <(grep -v '^#' "$checked/tests/rights" | sort) "$work/rights-$1"); then
+    printf '%s: rights are not those of tests/rights:\n%s\n' "$1" "$unlike"
+    return 1
+  fi
 }
 
 part_terraform() {
@@ -191,9 +209,10 @@ part_probes() {
 # The commands of a first deployment, in their order: what follows needs what went before.
 deployment() {
   local wanted line=0 found
+  mkdir -p "$work"
   scripts/deploy.sh --what-if "$1" >"$work/deploy-$1" 2>"$work/deploy-$1.log" || { cat "$work/deploy-$1.log"; return 1; }
   for wanted in 'init .*-backend-config=key=orders-'"$1" "plan .*environments/$1.tfvars .*first-run.tfvars" 'apply .*/plan' 'scripts/package.sh' 'build .*functions/Dockerfile' \
-    'push REGISTRY/orders:' 'keyvault secret show .*keyvault secret set' "plan .*environments/$1.tfvars .*-var=image=orders:.*@" 'apply .*/plan' \
+    'push REGISTRY/orders:' "plan .*environments/$1.tfvars .*-var=image=orders:.*@" 'keyvault secret show .*keyvault secret set' 'apply .*/plan' \
     'rollout restart deployment keda-operator' 'config-zip' 'functionapp keys list' 'smoke.sh FUNCTION_APP_URL' 'keyvault secret show' 'port-forward service/api' 'smoke.sh http://127.0.0.1'; do
     found=$(tail -n +$((line + 1)) "$work/deploy-$1" | grep -nE -m 1 -- "$wanted" | cut -d : -f 1) || { echo "deploy.sh does not go on with: $wanted" >&2; return 1; }
     line=$((line + found))

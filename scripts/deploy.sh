@@ -47,6 +47,8 @@ if ! $what_if; then
   for tool in az terraform kubectl kubelogin jq zip "$engine"; do
     command -v "$tool" >/dev/null || refuse "$tool is not installed"
   done
+  # Takes the binary that was built in place of the Dockerfile's first stage, which docker can with BuildKit.
+  [ "$engine" = podman ] || docker buildx version >/dev/null 2>&1 || refuse 'docker has no BuildKit (docker buildx)'
   [ -s "$backend" ] || refuse "there is no $backend, which says where Terraform's state lies (infrastructure/README.md, \"First run\")"
   # Terraform is told a subscription, and az takes the one that it was last set to.
   subscription=$(sed -nE 's/^subscription_id *= *"([^"]*)".*/\1/p' infrastructure/terraform.tfvars)
@@ -66,22 +68,33 @@ trap 'kill "${forward:-}" 2>/dev/null || true; $what_if || rm -rf "$work"' EXIT
 # What cannot be made again with what is in it, and the lock that keeps it.
 lasting='^azurerm_(mssql_|servicebus_|key_vault$|storage_|management_lock$)'
 
-# OPTION that says which image: what is applied is what was planned and looked at.
-apply() {
+# OPTION that says which image: the plan that will be applied, looked at.
+plan() {
   local deleted
   do_ terraform -chdir=infrastructure plan -input=false -out="$work/plan" "-var-file=environments/$environment.tfvars" "$1"
+  # Through a file: a plan that cannot be read is none that deletes nothing.
+  if $what_if; then echo "terraform -chdir=infrastructure show -json $work/plan >$work/plan.json"; else terraform -chdir=infrastructure show -json "$work/plan" >"$work/plan.json"; fi
   if [ "$environment" = prod ] && ! $allow_deletion; then
     if $what_if; then
-      echo "terraform -chdir=infrastructure show -json $work/plan | jq '.resource_changes[] | select(.change.actions | index(\"delete\")) | select(.type | test(\"$lasting\")) | .address'      # anything: the end"
+      echo "jq '.resource_changes[] | select(.change.actions | index(\"delete\")) | select(.type | test(\"$lasting\")) | .address' $work/plan.json      # anything: the end"
     else
-      # Through a file: a plan that cannot be read is none that deletes nothing.
-      terraform -chdir=infrastructure show -json "$work/plan" >"$work/plan.json"
       deleted=$(jq -r --arg lasting "$lasting" '.resource_changes[]? | select(.change.actions | index("delete")) | select(.type | test($lasting)) | .address' "$work/plan.json")
-      rm "$work/plan.json"
       [ -z "$deleted" ] || refuse "the plan deletes ${deleted//$'\n'/, }; if that is meant, run again with --allow-deletion"
     fi
   fi
-  do_ terraform -chdir=infrastructure apply -input=false "$work/plan"
+}
+
+apply() { do_ terraform -chdir=infrastructure apply -input=false "$work/plan"; }
+
+# NAME: a secret with a first key, if there is none.
+give_key() {
+  if $what_if; then
+    echo "az keyvault secret show --vault-name $vault --name $1 || { orders keys new first >$work/keys; az keyvault secret set --vault-name $vault --name $1 --file $work/keys; }"
+  elif ! az keyvault secret show --vault-name "$vault" --name "$1" --query id --output tsv >/dev/null 2>"$work/error"; then
+    grep -q SecretNotFound "$work/error" || { cat "$work/error" >&2; exit 1; }
+    (umask 077 && target/app/orders keys new first | tr -d '\n' >"$work/keys")
+    az keyvault secret set --vault-name "$vault" --name "$1" --file "$work/keys" --output none
+  fi
 }
 
 login_to_cluster() {
@@ -103,7 +116,8 @@ fi
 if $first; then
   say 'First run only: everything but the workload, so that there is a registry to push to'
   # Of an option -var, null would be a text.
-  apply -var-file=environments/first-run.tfvars
+  plan -var-file=environments/first-run.tfvars
+  apply
 fi
 
 say 'Build once: one static binary for image and package'
@@ -125,18 +139,18 @@ do_ "$engine" push "$registry/orders:$tag"
 digest=DIGEST
 $what_if || digest=$(az acr repository show --name "${registry%%.*}" --image "orders:$tag" --query digest --output tsv)
 
-say 'An API key for the cluster, if there is none'
-vault=$(output key_vault) secret=$(output api_keys_secret)
-if $what_if; then
-  echo "az keyvault secret show --vault-name $vault --name $secret || { orders keys new first >FILE; az keyvault secret set --vault-name $vault --name $secret --file FILE; }"
-elif ! az keyvault secret show --vault-name "$vault" --name "$secret" --query id --output tsv >/dev/null 2>"$work/error"; then
-  grep -q SecretNotFound "$work/error" || { cat "$work/error" >&2; exit 1; }
-  (umask 077 && target/app/orders keys new first | tr -d '\n' >"$work/keys")
-  az keyvault secret set --vault-name "$vault" --name "$secret" --file "$work/keys" --output none
-fi
+say "The workload, version $tag: its plan"
+plan "-var=image=orders:$tag@$digest"
+
+say 'Keys for the api, and for the console where there is one, if there are none'
+vault=$(output key_vault)
+# Those that the plan names: a Pod does not start without its keys.
+if $what_if; then key_secrets='ORDERS_API_KEYS_SECRET'; else key_secrets=$(jq -er '.planned_values.outputs.key_secrets.value[]' "$work/plan.json"); fi
+for secret in $key_secrets; do give_key "$secret"; done
 
 say "The workload, version $tag"
-apply "-var=image=orders:$tag@$digest"
+apply
+secret=$(output api_keys_secret)
 
 # An operator that started before its federated credential does not see it. The mark says for which identity it has.
 login_to_cluster

@@ -48,7 +48,8 @@ program "$folder/copy/target/app/orders" 'echo first=KEY'
 git -C "$folder/copy" add --all
 git -C "$folder/copy" -c user.name=check -c user.email=check@localhost commit --quiet --message 'Check again'
 
-export PLAN='{}' CALLS=$folder/calls SUBSCRIPTION=00000000-0000-0000-0000-000000000000 SECRET='' RESTARTED_FOR='' STATE=$folder/state
+named='{"planned_values":{"outputs":{"key_secrets":{"value":["orders-api-keys","orders-console-keys"]}}}}'
+export PLAN=$named CALLS=$folder/calls SUBSCRIPTION=00000000-0000-0000-0000-000000000000 SECRET='' RESTARTED_FOR='' STATE=$folder/state
 deploy() { # SETTING… [OPTION] ENVIRONMENT: what was called is in $CALLS
   local argument settings=() arguments=()
   for argument in "$@"; do
@@ -67,7 +68,8 @@ deploy dev || lie 'a first deployment fails'
 called 'terraform .*plan .*first-run.tfvars'
 called 'terraform .*plan .*-var=image=orders:.*@sha256:0'
 [ "$(grep -c 'terraform .*apply -input=false .*/plan$' "$CALLS")" = 2 ] || lie 'what is applied is not what was planned'
-called 'az keyvault secret set'
+called 'az keyvault secret set --vault-name key_vault --name orders-api-keys'
+called 'az keyvault secret set --vault-name key_vault --name orders-console-keys'
 called 'rollout restart deployment keda-operator'
 called 'smoke.sh .*function_app_url$'
 called 'smoke.sh was told FUNCTION_KEY$'
@@ -97,8 +99,8 @@ if deploy SUBSCRIPTION=another dev; then lie 'another subscription is deployed t
 not_called 'terraform'
 kept 'another subscription is refused before anything is done'
 
-loss='{"resource_changes":[{"address":"module.sql.azurerm_mssql_database.this","type":"azurerm_mssql_database","change":{"actions":["delete","create"]}}]}'
-other='{"resource_changes":[{"address":"module.alerts.this","type":"azurerm_monitor_metric_alert","change":{"actions":["delete"]}}]}'
+loss='{"planned_values":{"outputs":{"key_secrets":{"value":["k"]}}},"resource_changes":[{"address":"module.sql.azurerm_mssql_database.this","type":"azurerm_mssql_database","change":{"actions":["delete","create"]}}]}'
+other='{"planned_values":{"outputs":{"key_secrets":{"value":["k"]}}},"resource_changes":[{"address":"module.alerts.this","type":"azurerm_monitor_metric_alert","change":{"actions":["delete"]}}]}'
 if deploy SECRET=there "PLAN=$loss" prod; then lie 'a plan that deletes the database is applied in prod'; fi
 grep -q 'deletes module.sql.azurerm_mssql_database.this; if that is meant' "$folder/log" || lie 'nobody is told what the plan deletes'
 not_called ' apply '

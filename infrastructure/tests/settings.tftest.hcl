@@ -22,6 +22,34 @@ run "every_setting_is_one_that_the_binary_reads" {
     channels = ["log", "email", "webhook"]
   }
   assert {
+    condition = alltrue([
+      for role, settings in { api = local.settings.api, worker = local.settings.worker, migrate = local.settings.migrate } :
+      toset(keys(settings)) == run.settings.of_role[role]
+      && [for variable in module.workload[0].manifests[role == "migrate" ? "migrate-job" : "${role}-deployment"].spec.template.spec.containers[0].env : variable.name] == keys(settings)
+    ])
+    error_message = format("every Pod has the settings of its role, and no other: %s", jsonencode({
+      for role in ["api", "worker", "migrate"] : role => {
+        too_many = setsubtract(keys(local.settings[role]), run.settings.of_role[role]), missing = setsubtract(run.settings.of_role[role], keys(local.settings[role]))
+      }
+    }))
+  }
+  assert {
+    condition     = toset(keys(module.functionapp.settings)) == setunion(run.settings.of_role.functions, run.settings.of_the_host)
+    error_message = format("the app has the settings of its role and of its host, and no other: too many %s, missing %s", jsonencode(setsubtract(keys(module.functionapp.settings), setunion(run.settings.of_role.functions, run.settings.of_the_host))), jsonencode(setsubtract(setunion(run.settings.of_role.functions, run.settings.of_the_host), keys(module.functionapp.settings))))
+  }
+  assert {
+    condition     = length(setsubtract(setunion(values(run.settings.of_role)...), run.settings.read)) == 0
+    error_message = format("the binary has no setting %s", join(", ", setsubtract(setunion(values(run.settings.of_role)...), run.settings.read)))
+  }
+  assert {
+    condition     = length(run.settings.given) > 10 && length(setsubtract(run.settings.given, setunion(run.settings.read, run.settings.of_opentelemetry))) == 0
+    error_message = format("variables.tf takes a setting that nobody reads: %s", join(", ", setsubtract(run.settings.given, setunion(run.settings.read, run.settings.of_opentelemetry))))
+  }
+  assert {
+    condition     = length(setintersection(run.settings.given, setsubtract(setunion(values(run.settings.of_role)...), ["EMAIL_FROM", "EMAIL_SERVER", "RUST_LOG"]))) == 0
+    error_message = "variables.tf takes no setting that Terraform knows better"
+  }
+  assert {
     condition     = length(run.settings.read) > 10
     error_message = "the binary's table of settings is found in its source"
   }
@@ -34,10 +62,6 @@ run "every_setting_is_one_that_the_binary_reads" {
       for name in ["api-deployment", "worker-deployment", "migrate-job"] :
       [for variable in module.workload[0].manifests[name].spec.template.spec.containers[0].env : variable.name]
     ]), run.settings.read)))
-  }
-  assert {
-    condition     = toset(keys(module.functionapp.settings)) == setunion(setintersection(keys(module.functionapp.settings), run.settings.read), run.settings.of_the_host)
-    error_message = format("besides the binary's own settings the app has just those of the Functions host, not: %s", join(", ", setsubtract(keys(module.functionapp.settings), setunion(run.settings.read, run.settings.of_the_host))))
   }
   assert {
     condition = alltrue([

@@ -89,7 +89,7 @@ run "aks_notifies" {
         [module.servicebus.topic_name, module.servicebus.subscription_name],
         [module.functionapp.settings.ORDERS_TOPIC, module.functionapp.settings.NOTIFY_SUBSCRIPTION],
         [module.workload[0].manifests["worker-scaledobject"].spec.triggers[0].metadata.topicName, module.workload[0].manifests["worker-scaledobject"].spec.triggers[0].metadata.subscriptionName],
-        [local.settings.api.ORDERS_TOPIC, local.settings.api.NOTIFY_SUBSCRIPTION],
+        [local.settings.api.ORDERS_TOPIC, "notify"],
         [local.settings.worker.ORDERS_TOPIC, local.settings.worker.NOTIFY_SUBSCRIPTION],
       ] : names == ["orders", "notify"]
     ])
@@ -105,6 +105,15 @@ run "aks_notifies" {
       ] : name == module.servicebus.fully_qualified_namespace
     ])
     error_message = "all speak of the same Service Bus namespace"
+  }
+  assert {
+    condition = (
+      endswith(module.functionapp.settings.ORDERS_DATABASE, ";Authentication=Active Directory Managed Identity;User Id=${module.identity["functions"].client_id}")
+      && module.functionapp.settings.ServiceBus__clientId == module.identity["functions"].client_id
+      && module.functionapp.settings.AzureWebJobsStorage__clientId == module.identity["functions"].client_id
+      && alltrue([for settings in [local.settings.api, local.settings.worker, local.settings.migrate] : endswith(settings.ORDERS_DATABASE, ";Authentication=Active Directory Workload Identity")])
+    )
+    error_message = "everybody logs in as himself: the Function App by the client id of its identity, a Pod by its ServiceAccount's token"
   }
   assert {
     condition     = try(module.functionapp.settings["AzureWebJobs.Notify.Disabled"], "") == "true"
@@ -169,5 +178,25 @@ run "those_who_deploy_are_named" {
   assert {
     condition     = alltrue([for deployers in [module.aks.deployers, module.keyvault.deployers, module.registry.deployers] : deployers == var.deployers])
     error_message = "each of those who deploy may write the first key, push the image and talk to the cluster"
+  }
+}
+
+run "a_mail_server_of_ones_own_is_reached" {
+  variables {
+    channels = ["log", "email"]
+    settings = { EMAIL_SERVER = "smtps://shop@mail.example.com:4465", EMAIL_FROM = "shop@example.com", EMAIL_PASSWORD = "keyvault:mail-password", ORDERS_CONSOLE_KEY = "keyvault:orders-console-keys" }
+  }
+
+  assert {
+    condition     = length(module.email) == 0 && alltrue([for settings in [module.functionapp.settings, local.settings.api, local.settings.worker] : settings.EMAIL_SERVER == var.settings.EMAIL_SERVER && settings.EMAIL_PASSWORD == "keyvault:mail-password"])
+    error_message = "what terraform.tfvars says goes to all who work, and nobody makes services of Azure's for it"
+  }
+  assert {
+    condition     = contains(module.workload[0].manifests["networkpolicy"].spec.egress[1].ports, { protocol = "TCP", port = 4465 })
+    error_message = "Pods may reach the port of the mail server"
+  }
+  assert {
+    condition     = output.key_secrets == ["orders-api-keys", "orders-console-keys"] && local.settings.api.ORDERS_CONSOLE_KEY == "keyvault:orders-console-keys" && !can(local.settings.worker.ORDERS_CONSOLE_KEY)
+    error_message = "the deployment makes a key for the console, and those who show it read it"
   }
 }

@@ -85,6 +85,7 @@ resource "azurerm_kubernetes_cluster" "this" {
     tags     = var.tags
 
     upgrade_settings {
+      # A third of the nodes at a time: in prod one of each zone, in dev one more node.
       max_surge = "33%"
       # A drain waits for the longest grace period of our Pods many times over, and not for ever.
       drain_timeout_in_minutes = 30
@@ -100,6 +101,8 @@ resource "azurerm_kubernetes_cluster" "this" {
     keda_enabled = true
   }
 
+  # Overlay: Pods take no addresses of the VNet. Cilium: in the kernel what kube-proxy does with iptables, and the only data
+  # plane here that keeps NetworkPolicies to the letter without another agent.
   network_profile {
     network_plugin      = "azure"
     network_plugin_mode = "overlay"
@@ -112,6 +115,7 @@ resource "azurerm_kubernetes_cluster" "this" {
     msi_auth_for_monitoring_enabled = true
   }
 
+  # When the fewest people order, and four hours each, the least that Azure takes: first the cluster, then its nodes.
   maintenance_window_auto_upgrade {
     frequency   = "Weekly"
     interval    = 1
@@ -137,7 +141,7 @@ resource "azurerm_kubernetes_cluster" "this" {
   depends_on = [azurerm_role_assignment.kubelet_operator]
 }
 
-# Where the system's own Pods keep to themselves, ours get a pool.
+# Where the system's own Pods keep to themselves, ours get a pool, of the same nodes and for the same reasons.
 resource "azurerm_kubernetes_cluster_node_pool" "user" {
   count                       = var.user_nodes == null ? 0 : 1
   name                        = "user"

@@ -12,8 +12,9 @@ resource "azurerm_email_communication_service" "this" {
   data_location       = "Europe"
 }
 
-# A domain of Azure's, verified by itself and limited to a hundred messages an hour: enough to begin with. A domain of one's
-# own needs records in one's DNS first.
+# A domain of Azure's, verified by itself and limited to 5 messages a minute and 10 an hour: enough to see it work, and no
+# more. For customers a mail server or service of one's own goes into `settings` (EMAIL_SERVER), whose domain needs records in
+# one's DNS first; none of this is made then.
 resource "azurerm_email_communication_service_domain" "this" {
   # This very name is the one that Azure wants for a domain of its own.
   name              = "AzureManagedDomain"
@@ -27,7 +28,9 @@ resource "azurerm_communication_service_email_domain_association" "this" {
   email_service_domain_id  = azurerm_email_communication_service_domain.this.id
 }
 
-# There is no built-in role that may send and nothing else.
+# There is no built-in role that may send and nothing else. Microsoft asks for the actions CommunicationServices/read and
+# /write, and of roles of one's own some report that they are enough and others that the service disregards them; so the
+# built-in one, on this service alone.
 resource "azurerm_role_assignment" "sender" {
   for_each             = var.senders
   scope                = azurerm_communication_service.this.id

@@ -9,10 +9,13 @@ resource "azurerm_storage_account" "this" {
   # Entra ID only: the account's keys open nothing.
   shared_access_key_enabled       = false
   default_to_oauth_authentication = true
+  # Nobody comes by SFTP.
   local_user_enabled              = false
   allow_nested_items_to_be_public = false
-  min_tls_version                 = "TLS1_2"
+  # The provider's default, and the least that Azure takes from new accounts; said so that a plan shows it.
+  min_tls_version = "TLS1_2"
 
+  # A package that was deleted by mistake is there for another week; after that only a deployment brings it.
   blob_properties {
     delete_retention_policy {
       days = 7
@@ -77,16 +80,20 @@ resource "azurerm_function_app_flex_consumption" "this" {
   }
 
   site_config {
+    # It becomes an app setting; given there too, it would be a difference in every plan.
     application_insights_connection_string = var.application_insights_connection_string
-    minimum_tls_version                    = "1.2"
-    scm_minimum_tls_version                = "1.2"
+    # Clients of the last ten years speak it; 1.3 alone would shut some of them out.
+    minimum_tls_version     = "1.2"
+    scm_minimum_tls_version = "1.2"
   }
 
   app_settings = merge(var.settings, {
     # azurerm 5.2 writes a connection string without a key under this name, whatever the authentication type, and the host
     # would prefer it to the identity (hashicorp/terraform-provider-azurerm, issues 29693 and 29149). An app setting of the
-    # same name replaces it; the host skips an empty one. Price: reading back hides the setting, so every plan shows it as
-    # added. `ignore_changes` must not silence that: an update would then bring the provider's string back.
+    # same name replaces it. That the host takes an empty one for none depends on its version (Azure/azure-functions-host,
+    # issue 11787 and its mend 11794); how to see it, and the way out, is in infrastructure/README.md. Price: reading back
+    # hides the setting, so every plan shows it as added, and every apply restarts the app. `ignore_changes` must not silence
+    # that: an update would then bring the provider's string back.
     AzureWebJobsStorage              = ""
     AzureWebJobsStorage__accountName = azurerm_storage_account.this.name
     AzureWebJobsStorage__credential  = "managedidentity"

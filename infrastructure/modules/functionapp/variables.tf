@@ -19,16 +19,28 @@ variable "storage_name" {
 variable "resource_group_name" {
   description = "Resource group that everything goes into."
   type        = string
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._()-]{0,89}[A-Za-z0-9_()-]$", var.resource_group_name))
+    error_message = "A resource group's name has at most 90 letters, digits, dots, underscores, parentheses and hyphens, and no dot at its end."
+  }
 }
 
 variable "location" {
   description = "Azure region, in its short form (swedencentral)."
   type        = string
+  validation {
+    condition     = can(regex("^[a-z]+[0-9]?$", var.location))
+    error_message = "A region in its short form, as in swedencentral."
+  }
 }
 
 variable "tags" {
   description = "Tags of every resource."
   type        = map(string)
+  validation {
+    condition     = length(var.tags) <= 50 && alltrue([for name, value in var.tags : length(name) <= 128 && length(value) <= 256])
+    error_message = "At most 50 tags, with names of up to 128 and values of up to 256 characters."
+  }
 }
 
 variable "identity" {
@@ -44,8 +56,8 @@ variable "settings" {
   description = "App settings: those of the binary, and those of the Functions host that are no secret."
   type        = map(string)
   validation {
-    condition     = alltrue([for name in keys(var.settings) : !startswith(name, "AzureWebJobsStorage") && !startswith(name, "FUNCTIONS_")])
-    error_message = "The host's storage is set by this module, and its runtime by the plan."
+    condition     = alltrue([for name in keys(var.settings) : !startswith(name, "AzureWebJobsStorage") && !startswith(name, "FUNCTIONS_") && name != "APPLICATIONINSIGHTS_CONNECTION_STRING"])
+    error_message = "The host's storage and its telemetry are set by this module, and its runtime by the plan."
   }
 }
 

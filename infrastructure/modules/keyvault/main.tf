@@ -14,7 +14,8 @@ resource "azurerm_key_vault" "this" {
   soft_delete_retention_days = var.protected ? 90 : 7
 }
 
-# The binary reads its secrets itself, on every host that serves or sweeps.
+# The binary reads its secrets itself, on every host that serves or sweeps. Of the whole vault: it holds nothing else, and which
+# secrets the rows of webhook endpoints name is not known here.
 resource "azurerm_role_assignment" "reader" {
   for_each             = var.readers
   scope                = azurerm_key_vault.this.id

@@ -19,6 +19,7 @@ locals {
         settings = startswith(file, "migrate") ? var.settings.migrate : var.settings.api
         gateway  = var.gateway
         api      = var.api
+        mail     = var.mail_ports
       }))
     },
     {

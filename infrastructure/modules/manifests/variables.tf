@@ -65,6 +65,15 @@ variable "worker" {
   }
 }
 
+variable "mail_ports" {
+  description = "Ports that a mail server of one's own listens on; empty: none is called."
+  type        = list(number)
+  validation {
+    condition     = alltrue([for port in var.mail_ports : port >= 1 && port <= 65535])
+    error_message = "A port is a number from 1 to 65535."
+  }
+}
+
 variable "gateway" {
   description = "Gateway that leads to the api; null: an internal load balancer does."
   type = object({

@@ -7,7 +7,8 @@ resource "azurerm_servicebus_namespace" "this" {
   # Basic has no topics; Premium costs sixty times Standard and buys isolation, private endpoints and messages above 256 KB.
   sku = "Standard"
   # Entra ID only: there is no key to leak or to rotate.
-  local_auth_enabled  = false
+  local_auth_enabled = false
+  # Said so that a plan shows it; the binary speaks no less.
   minimum_tls_version = "1.2"
 }
 
