@@ -6,6 +6,7 @@ Swapped, because it cannot be reached from here, and nothing else:
   Service Bus by identity   the emulator by connection string      ServiceBus, TriggerAuthentication
   Application Insights      none                                   APPLICATIONINSIGHTS_CONNECTION_STRING
   Azure's load balancer     an address in the Service's status
+  minutes of waiting        seconds                                KEDA's polling and cool-down, and how slowly the HPAs take Pods away
 """
 
 import contextlib
@@ -25,7 +26,7 @@ folder = Path(sys.argv[1])
 binary = Path(os.environ.get("ORDERS_BINARY", "target/app/orders")).resolve()
 place = folder / "cluster"
 # Seconds of each load.
-seconds = float(os.environ.get("ORDERS_CLUSTER_SECONDS", "20"))
+seconds = float(os.environ.get("ORDERS_CLUSTER_SECONDS", "12"))
 
 shutil.rmtree(place, ignore_errors=True)
 place.mkdir(parents=True)
@@ -43,16 +44,16 @@ with contextlib.ExitStack() as stack:
         "ServiceBus__fullyQualifiedNamespace": "",
         "ServiceBus__clientId": "",
         "APPLICATIONINSIGHTS_CONNECTION_STRING": "",
-        # Not swapped but added: what is told can be counted, and one Pod cannot tell all of it at once.
+        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "",
+        # Not swapped but added: what is told can be counted.
         "NOTIFY_CHANNELS": "file",
         "NOTIFY_FILE": str(place / "notifications.jsonl"),
-        "NOTIFY_CONCURRENCY": "1",
     }
     plane = stack.enter_context(ControlPlane(place / "plane", (IMAGE, binary), swapped, emulator and emulator.authority))
     release = Release(plane, folder, place, emulator)
     promises.hold(plane, release, seconds)
     if emulator:
-        scaling.hold(plane, release, emulator, seconds * 3, place)
+        scaling.hold(plane, release, emulator, seconds * 5, place)
 if not emulator:
     print("!! there is no emulator of Service Bus here (ORDERS_EMULATOR), so scaling by depth was NOT checked", file=sys.stderr)
     sys.exit(1 if os.environ.get("CI") == "true" and Path("functions/servicebus-emulator").exists() else 0)

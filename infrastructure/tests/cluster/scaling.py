@@ -49,7 +49,13 @@ def replicas(plane):
     return plane.get(WORKER)["status"].get("replicas", 0)
 
 
+def one_at_a_time(manifests):
+    """A worker that handles one message at a time cannot tell all of the load alone."""
+    manifests["worker-deployment"]["spec"]["template"]["spec"]["containers"][0]["env"].append({"name": "NOTIFY_CONCURRENCY", "value": "1"})
+
+
 def hold(plane, release, emulator, seconds, folder):
+    release.deploy("the_next_release", one_at_a_time)
     until("an idle worker is taken to nothing", lambda: replicas(plane) == 0 and emulator.depth() == 0, 420, 1.0)
     with Course(plane, release, emulator) as course:
         with Load(release.address(), release.KEY, clients=16, per_second=RATE) as load:
