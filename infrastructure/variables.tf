@@ -179,7 +179,7 @@ variable "database_connections" {
 }
 
 variable "functions" {
-  description = "Scale and safety of the Function App. Flex Consumption spreads over zones in some regions only: az functionapp list-flexconsumption-locations --zone-redundant=true names them."
+  description = "Scale and safety of the Function App. Flex Consumption spreads over zones in some regions only (README.md, Zones)."
   type = object({
     maximum_instance_count = number
     zone_balancing         = bool
