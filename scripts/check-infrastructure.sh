@@ -55,12 +55,12 @@ tests() {
     jq -r 'select(.type == "diagnostic") | .diagnostic | "\(.summary): \(.detail)"' "$work/test-$1.json"
     failed=1
   }
-  jq -r --arg environment "$1" 'select(.type == "test_summary").test_summary | "\($environment): \(.passed) passed, \(.failed) failed"' "$work/test-$1.json"
+  grep -F '"type":"test_summary"' "$work/test-$1.json" | jq -r --arg environment "$1" '.test_summary | "\($environment): \(.passed) passed, \(.failed) failed"'
   # What the release's run left is looked at even so: all that is wrong is told at once.
   grep -q '"@testrun":"release"' "$work/test-$1.json" || return "$failed"
-  jq 'select(.type == "test_state" and .["@testrun"] == "release").test_state | {
+  left "$work/test-$1.json" release | jq '{
     outputs, resources: ([.root_module | recurse(.child_modules[]?) | .resources[]? | { (.address): .values }] | add)
-  }' "$work/test-$1.json" >"$state"
+  }' >"$state"
   [ "$(jq '.resources | length' "$state")" -gt 40 ] || { echo "$1: the release's run left no state" >&2; return 1; }
   switches "$1" || failed=1
   registered "$1" || failed=1
@@ -68,6 +68,21 @@ tests() {
   jq -r '.outputs | to_entries[] | select(.value.sensitive) | "output \(.key) is a secret"' "$state" | nothing || failed=1
   return "$failed"
 }
+
+# ENVIRONMENT…: side by side, since one of them leaves a core idle.
+tests_of() {
+  local environment pids=() pid failed=0
+  for environment in "$@"; do
+    tests "$environment" >"$work/tests-$environment" 2>&1 &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
+  for environment in "$@"; do cat "$work/tests-$environment"; done
+  return "$failed"
+}
+
+# TESTS RUN: what a run of these tests left, without reading through what all others did.
+left() { grep -F "\"@testrun\":\"$2\"" "$1" | jq 'select(.type == "test_state" and .["@testrun"] == $run).test_state' --arg run "$2"; }
 
 # ENVIRONMENT: what must be on, or off, in it.
 switches() {
@@ -108,7 +123,8 @@ part_terraform() {
   step 'Format' terraform fmt -check -recursive "$source"
   step 'Modules and providers' copy
   step 'Validate' terraform -chdir="$checked" validate -no-color
-  for environment in ${ORDERS_ENVIRONMENTS:-dev prod}; do step "Tests, $environment" tests "$environment"; done
+  read -r -a environments <<<"${ORDERS_ENVIRONMENTS:-dev prod}"
+  step 'Tests' tests_of "${environments[@]}"
 }
 
 part_tflint() {
@@ -147,8 +163,8 @@ part_checkov() {
 # FOLDER RUN: the objects of one test run's release, as Helm applies them.
 render() {
   mkdir -p "$1"
-  jq -r --arg run "$2" 'select(.type == "test_state" and .["@testrun"] == $run).test_state.root_module.child_modules[]
-    | select(.address == "module.workload[0]").resources[0].values.values[0]' "$work/test-dev.json" >"$work/$2.json"
+  left "$work/test-dev.json" "$2" |
+    jq -r '.root_module.child_modules[] | select(.address == "module.workload[0]").resources[0].values.values[0]' >"$work/$2.json"
   [ -s "$work/$2.json" ]
   helm lint --strict --quiet -f "$work/$2.json" "$checked/modules/workload/chart"
   helm template orders "$checked/modules/workload/chart" -f "$work/$2.json" >"$1/manifests.yaml"

@@ -127,6 +127,6 @@ fault skip-without-need .checkov-skips '$a terraform both CKV_AZURE_999 is not n
 
 wait
 cat "$folder"/*.verdict
-missed=$(cat "$folder"/*.verdict | grep -vc '^found' || true)
+missed=$(cat "$folder"/*.verdict | grep -c '^MISS' || true)
 printf '%s faults found, %s missed\n' "$(cat "$folder"/*.verdict | grep -c '^found')" "$missed"
 [ "$missed" = 0 ]
