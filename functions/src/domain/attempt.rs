@@ -75,7 +75,7 @@ pub enum Asked {
 /// What is done about an unknown outcome that nobody can be asked about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// It is sent again with the same delivery id: perhaps twice, never not at all.
+    /// It is sent again with the same delivery id, until an answer is seen or the horizon has passed: perhaps several times.
     #[default]
     AtLeastOnce,
     /// It is not sent again: perhaps not at all, never twice.

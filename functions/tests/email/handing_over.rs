@@ -64,5 +64,7 @@ async fn an_e_mail_that_waits_for_a_connection_is_not_handed_over() {
     let ninth = Arc::new(Notes::default());
     assert!(timeout(Duration::from_millis(300), tell(Arc::clone(&ninth))).await.is_err());
     assert!(first.iter().all(|notes| notes.hand_over().has_begun()) && !ninth.hand_over().has_begun());
-    hanging.into_iter().for_each(|task| task.abort());
+    for task in hanging {
+        task.abort();
+    }
 }

@@ -204,9 +204,9 @@ async fn a_receiver_that_hangs_holds_up_neither_other_channels_nor_the_sweep() {
     let other = service.post("/api/orders", &[], &body).await.json()["id"].as_str().unwrap().to_owned();
     service.relay().await;
     let delivered = service.subscription.receive().await.unwrap();
-    let received = Event::parse(&delivered.message.body).unwrap();
-    let deliveries = service.app.deliveries_for(&received).await.unwrap();
-    let event = (received.event.order_id, received.event.sequence);
+    let due = Event::parse(&delivered.message.body).unwrap();
+    let deliveries = service.app.deliveries_for(&due).await.unwrap();
+    let event = (due.event.order_id, due.event.sequence);
     let (at, lease_until) = (service.app.now(), service.app.now());
     store.receive(Receipt { event, deliveries, at, lease_until }).await.unwrap();
     service.clock.advance(Duration::from_mins(61));
