@@ -184,10 +184,15 @@ core_kinds() {
 part_manifests() {
   needs helm 'go install helm.sh/helm/v3/cmd/helm@latest' || return 0
   step 'Render' render "$rendered/aks" release
-  step 'Render the next version' render "$rendered/next" the_next_release
-  step 'Render, with a gateway' render "$rendered/gateway" a_gateway_takes_the_place_of_the_load_balancer
+  local kinds=(aks)
+  # With some tests left out their releases are not there.
+  if [ -z "${ORDERS_TESTS:-}" ]; then
+    kinds+=(gateway)
+    step 'Render the next version' render "$rendered/next" the_next_release
+    step 'Render, with a gateway' render "$rendered/gateway" a_gateway_takes_the_place_of_the_load_balancer
+  fi
   if needs kubernetes-strict 'a program that decodes manifests strictly into the Go types of Kubernetes, KEDA and Gateway API'; then
-    for kind in aks gateway; do step "All kinds, $kind" kubernetes-strict "$rendered/$kind/manifests.yaml"; done
+    for kind in "${kinds[@]}"; do step "All kinds, $kind" kubernetes-strict "$rendered/$kind/manifests.yaml"; done
   fi
   if needs kubernetes-validate 'pip install kubernetes-validate'; then
     for version in 1.34.0 1.36.0; do step "Kubernetes $version" core_kinds "$rendered/aks/manifests.yaml" "$version"; done
