@@ -77,7 +77,10 @@ pub async fn what_is_abandoned_is_tried_no_more(backend: Backend) {
     let store = &service.app.store;
     let outcome = Outcome::Retrying { reason: "busy".into(), next_attempt_at: at(60) };
     ledger::end(&service, AttemptRecord { delivery: ids[0], attempt: 1, at: at(2), outcome }, Some(Verdict::Up)).await;
-    assert_eq!(store.decide(ids.clone(), Decision::Abandoned, "called them".into(), at(3)).await.unwrap(), ids);
+    assert_eq!(store.decide(ids.clone(), Decision::Abandoned, "called them".into(), at(2)).await.unwrap(), ids);
+    let steps = store.steps(ids[0]).await.unwrap();
+    let shown: Vec<_> = steps.iter().map(|step| step.what.as_str()).collect();
+    assert_eq!(shown, ["retrying", "abandoned"], "of one moment, the decision comes last");
     assert_eq!(store.claim_deliveries(10, at(1000), LEASE).await.unwrap().len(), 0);
     assert_eq!(service.timeline(&order.to_string()).await.last().unwrap(), "delivery.abandoned");
     assert_eq!(store.decide(ids.clone(), Decision::Abandoned, "again".into(), at(4)).await.unwrap(), [], "once");

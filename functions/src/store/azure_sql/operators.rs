@@ -140,15 +140,16 @@ fn entry(row: &Row) -> std::result::Result<Entry, Fault> {
     })
 }
 
+/// Of one moment, a decision comes after the attempt that it is about.
 pub(super) async fn steps(pool: &Pool, delivery: DeliveryId) -> Result<Vec<Step>> {
-    let sql = "SELECT at, outcome, attempt, reason, next_attempt_at, provider_id
+    let sql = "SELECT at, outcome, attempt, reason, next_attempt_at, provider_id, 0
                FROM dbo.delivery_attempts
                WHERE delivery_id = @P1
                UNION ALL
-               SELECT at, decision, NULL, reason, NULL, NULL
+               SELECT at, decision, NULL, reason, NULL, NULL, 1
                FROM dbo.delivery_decisions
                WHERE delivery_id = @P1
-               ORDER BY 1, 3";
+               ORDER BY 1, 7, 3";
     let results = pool.read(sql, &[&delivery.0]).await?;
     let rows = results.iter().flatten().map(|row| {
         Ok(Step {

@@ -154,12 +154,13 @@ fn entry(row: &SqliteRow) -> Result<Entry> {
     })
 }
 
+/// Of one moment, a decision comes after the attempt that it is about.
 pub(super) async fn steps(connection: &mut SqliteConnection, delivery: DeliveryId) -> Result<Vec<Step>> {
     let rows = sqlx::query(
-        "SELECT at, outcome, attempt, reason, next_attempt_at, provider_id FROM delivery_attempts WHERE delivery_id = ?1
+        "SELECT at, outcome, attempt, reason, next_attempt_at, provider_id, 0 FROM delivery_attempts WHERE delivery_id = ?1
          UNION ALL
-         SELECT at, decision, NULL, reason, NULL, NULL FROM delivery_decisions WHERE delivery_id = ?1
-         ORDER BY 1, 3",
+         SELECT at, decision, NULL, reason, NULL, NULL, 1 FROM delivery_decisions WHERE delivery_id = ?1
+         ORDER BY 1, 7, 3",
     )
     .bind(delivery.0.as_bytes().as_slice())
     .fetch_all(connection)
