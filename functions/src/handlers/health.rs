@@ -9,7 +9,11 @@ use axum::{
     response::IntoResponse,
 };
 use serde::Serialize;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// How long a probe waits for a first connection to the database.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -35,7 +39,8 @@ async fn ready(app: &App) -> Answer {
     if app.is_draining() {
         return Err(unready("this instance is shutting down"));
     }
-    let mut outages = match app.store.schema().await {
+    let late = |_| Err(StoreError::Unavailable("cannot connect in time".into()));
+    let mut outages = match timeout(PATIENCE, app.store.schema()).await.unwrap_or_else(late) {
         Ok(_) => vec![],
         Err(error @ StoreError::Schema { .. }) => return Err(unready(&error.to_string())),
         Err(error @ StoreError::Missing(_)) => {

@@ -1,18 +1,27 @@
 //! The way to the server and the login.
 
 use super::{DEADLINE, addition, asked, login_any, now, open, server, stored, with_schema};
-use crate::support::tds::{Cell, Column, Peer, Reply, Set, Welcome};
+use crate::support::{
+    Service,
+    tds::{Cell, Column, Peer, Reply, Set, Welcome},
+};
 use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     time::OffsetDateTime,
 };
-use orders::store::{
-    Added, StoreError,
-    azure_sql::{Login, Server, Tls, User},
+use orders::{
+    app::{App, Settings},
+    channels::Channels,
+    router,
+    store::{
+        Added, StoreError,
+        azure_sql::{Login, Server, Tls, User},
+    },
 };
+use serde_json::json;
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -94,6 +103,29 @@ async fn asking_after_its_health_connects_once_and_asks_an_idle_database_nothing
         store.schema().await.unwrap();
     }
     assert_eq!(peer.look(|seen| (seen.accepted, seen.requests.len())), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_slow_login_is_waited_for_by_who_needs_the_database_and_not_by_a_probe() {
+    let (hold, released) = std::sync::mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let slowly = move |_: &_, _| {
+        tokio::task::block_in_place(|| released.lock().unwrap().recv()).unwrap_err();
+        Welcome::Accept
+    };
+    let peer = Peer::start(slowly, with_schema(|_| stored())).await;
+    let store = open(Server { deadline: Duration::from_secs(30), ..server(&peer) });
+    let waits = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.schema().await }
+    });
+    let service = Service::start().await;
+    let app = Arc::new(App::new(store, None, Channels::default(), Arc::clone(&service.clock) as _, Settings::default()));
+    let service = Service { router: router::http(Arc::clone(&app), None), app, ..service };
+    let ready = service.get("/api/health/ready").await;
+    assert_eq!(ready.json(), json!({ "status": "ready", "outages": ["database: it cannot be reached"] }));
+    drop(hold);
+    waits.await.unwrap().unwrap();
 }
 
 #[tokio::test]

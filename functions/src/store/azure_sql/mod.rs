@@ -41,9 +41,6 @@ use crate::domain::{
 use pool::Pool;
 use std::{sync::Arc, time::Duration};
 
-/// How long a question after the schema waits for a first connection; probes are impatient.
-const FIRST_CONNECTION: Duration = Duration::from_secs(2);
-
 /// One batch on a connection of its own, for what no store does: making a database, looking into one.
 pub async fn batch(server: &Server, sql: &str) -> Result<()> {
     let done = async {
@@ -75,7 +72,7 @@ impl Store for AzureSqlStore {
     }
 
     async fn schema(&self) -> Result<i64> {
-        self.pool.schema(FIRST_CONNECTION).await
+        self.pool.schema().await
     }
 
     async fn add_order(&self, addition: Addition, now: Timestamp) -> Result<Added> {

@@ -59,9 +59,9 @@ impl Pool {
 
     /// The schema's version, from what is known. The database is asked only while nothing is known, or when its schema
     /// was too old: somebody may be migrating it.
-    pub(super) async fn schema(&self, within: Duration) -> Result<i64> {
+    pub(super) async fn schema(&self) -> Result<i64> {
         match self.known.state() {
-            None | Some(Err(StoreError::Schema { .. })) => match timeout_at(Instant::now() + within, self.lease()).await {
+            None | Some(Err(StoreError::Schema { .. })) => match timeout_at(Instant::now() + self.deadline, self.lease()).await {
                 Err(_) => Err(StoreError::Unavailable("cannot connect in time".into())),
                 Ok(Err(fault)) => Err(self.failed(fault)),
                 Ok(Ok(lease)) => {
