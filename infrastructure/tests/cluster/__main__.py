@@ -53,7 +53,7 @@ with contextlib.ExitStack() as stack:
     release = Release(plane, folder, place, emulator)
     promises.hold(plane, release, seconds)
     if emulator:
-        scaling.hold(plane, release, emulator, seconds * 5, place)
+        scaling.hold(plane, release, emulator, seconds * 3, place)
 if not emulator:
     print("!! there is no emulator of Service Bus here (ORDERS_EMULATOR), so scaling by depth was NOT checked", file=sys.stderr)
     sys.exit(1 if os.environ.get("CI") == "true" and Path("functions/servicebus-emulator").exists() else 0)

@@ -10,8 +10,8 @@ from picture import draw
 from promises import kept, stored
 
 WORKER = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/worker"
-# Orders a second: more than one worker tells, one message at a time.
-RATE = 120.0
+# Orders a second: about what one worker tells, one message at a time.
+RATE = 400.0
 
 
 class Course:
@@ -54,13 +54,21 @@ def one_at_a_time(manifests):
     manifests["worker-deployment"]["spec"]["template"]["spec"]["containers"][0]["env"].append({"name": "NOTIFY_CONCURRENCY", "value": "1"})
 
 
+def pause(plane, paused):
+    plane.kubectl("annotate", "scaledobject", "worker", "-n", NAMESPACE, f"autoscaling.keda.sh/paused{'=true' if paused else '-'}")
+
+
 def hold(plane, release, emulator, seconds, folder):
     release.deploy("the_next_release", one_at_a_time)
     until("an idle worker is taken to nothing", lambda: replicas(plane) == 0 and emulator.depth() == 0, 420, 1.0)
+    pause(plane, True)
     with Course(plane, release, emulator) as course:
         with Load(release.address(), release.KEY, clients=16, per_second=RATE) as load:
             course.load = load
-            time.sleep(seconds)
+            # A depth that one worker does not clear before the HPA has looked, however fast the machine is.
+            time.sleep(seconds / 2)
+            pause(plane, False)
+            time.sleep(seconds / 2)
         assert not load.failures, f"{len(load.failures)} requests failed, the first: {load.failures[0]}"
         stored(release, load)
         until("the worker is seen back at nothing", lambda: course.samples[-1]["replicas"] == 0, 600, 1.0)
